@@ -1,0 +1,173 @@
+//! The face of a node: what a model's author must know, and all of it.
+//!
+//! A node is plain data. An [`Input`] comes in, [`Effect`]s go out. It has no clock, no dice and no
+//! I/O of its own: the time is in [`Ctx::now`], and every decision that could fall either way goes
+//! through [`Ctx::choose`] or [`Ctx::span`], by name, so that it can be seeded, replayed and
+//! enumerated.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use super::chance::{Dist, Site};
+use super::step::{Loss, NodeId};
+use super::time::{Span, Time};
+
+/// The words that the nodes of one system share.
+pub trait Talk: Clone + Debug + Eq + Hash + 'static {
+    /// What they send each other.
+    type Msg: Clone + Debug + Eq + Hash;
+    /// Names of timers. Arming a name again moves the timer.
+    type Timer: Copy + Debug + Ord + Hash;
+    /// What an omniscient observer learns.
+    type Note: Clone + Debug + Eq;
+    /// What an operator can tell a node.
+    type Order: Clone + Debug + Eq + Hash;
+    /// What a planned fault can wait for.
+    type Cue: Clone + Debug + Eq + Hash;
+
+    /// Whether this note of this node is what the cue waits for. A cue may count.
+    fn matches(cue: &mut Self::Cue, node: NodeId, note: &Self::Note) -> bool;
+}
+
+/// A state machine.
+pub trait Node: Clone + Debug + Eq + Hash {
+    /// The words it shares with the others.
+    type Talk: Talk;
+
+    /// Takes one input and says what follows.
+    fn on(&mut self, input: Input<Self::Talk>, ctx: &mut Ctx<'_, Self::Talk>);
+
+    /// Goes down: forgets what does not survive this loss. Notes say what was lost.
+    fn lose(&mut self, loss: Loss, ctx: &mut Ctx<'_, Self::Talk>);
+}
+
+/// What can reach a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input<T: Talk> {
+    /// It starts: at the beginning, and again after every restart.
+    Start,
+    /// A message from another node.
+    Message {
+        /// Who sent it.
+        from: NodeId,
+        /// What it says.
+        msg: T::Msg,
+    },
+    /// A timer that it armed.
+    Timer(T::Timer),
+    /// The connection with this peer is gone.
+    Closed(NodeId),
+    /// An operator, or the world outside, speaks.
+    Order(T::Order),
+    /// It will be stopped in an orderly way right after this.
+    Stop,
+}
+
+/// What a node asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect<T: Talk> {
+    /// Send a message.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        msg: T::Msg,
+    },
+    /// Arm a timer, or move it.
+    Arm {
+        /// Which.
+        timer: T::Timer,
+        /// How long from now.
+        after: Span,
+    },
+    /// Disarm a timer.
+    Disarm(T::Timer),
+    /// Close the connection with a peer, which will be told.
+    Close(NodeId),
+    /// Let the observer know.
+    Note(T::Note),
+    /// Be busy: what follows leaves that much later, and inputs wait until then.
+    Work(Span),
+}
+
+/// Decides what could fall either way.
+pub trait Choose {
+    /// One of `0..n`, for the decision named `site`; 0 when `n` is 0.
+    fn choose(&mut self, site: Site, n: u32) -> u32;
+    /// A span from a distribution, for the decision named `site`.
+    fn span(&mut self, site: Site, dist: &Dist) -> Span;
+}
+
+/// What a node may use while it handles one input.
+pub struct Ctx<'a, T: Talk> {
+    /// Who it is.
+    pub me: NodeId,
+    /// The time, to stamp and to measure with.
+    pub now: Time,
+    /// In percent, how long this node takes for what it does (100 is normal).
+    pub slow: u32,
+    effects: &'a mut Vec<Effect<T>>,
+    choose: &'a mut dyn Choose,
+}
+
+impl<'a, T: Talk> Ctx<'a, T> {
+    /// A context that collects into `effects`; a test of a single node makes its own.
+    pub fn new(
+        me: NodeId,
+        now: Time,
+        effects: &'a mut Vec<Effect<T>>,
+        choose: &'a mut dyn Choose,
+    ) -> Ctx<'a, T> {
+        Ctx { me, now, slow: 100, effects, choose }
+    }
+
+    /// Sends `msg` to `to`.
+    pub fn send(&mut self, to: NodeId, msg: T::Msg) {
+        self.effects.push(Effect::Send { to, msg });
+    }
+
+    /// Arms `timer`, or moves it when it is armed already.
+    pub fn arm(&mut self, timer: T::Timer, after: Span) {
+        self.effects.push(Effect::Arm { timer, after });
+    }
+
+    /// Disarms `timer`; nothing happens when it is not armed.
+    pub fn disarm(&mut self, timer: T::Timer) {
+        self.effects.push(Effect::Disarm(timer));
+    }
+
+    /// Closes the connection with `peer`. What was sent before still arrives.
+    pub fn close(&mut self, peer: NodeId) {
+        self.effects.push(Effect::Close(peer));
+    }
+
+    /// Tells the observer.
+    pub fn note(&mut self, note: T::Note) {
+        self.effects.push(Effect::Note(note));
+    }
+
+    /// Spends `span` of this node's processor: later sends and inputs wait for it.
+    pub fn work(&mut self, span: Span) {
+        if !span.is_zero() {
+            self.effects.push(Effect::Work(span));
+        }
+    }
+
+    /// How long `span` of this node's doing takes while it is slowed down.
+    pub fn slowed(&self, span: Span) -> Span {
+        super::world::slowed(span, self.slow)
+    }
+
+    /// One of `0..n`, by name.
+    pub fn choose(&mut self, site: Site, n: u32) -> u32 {
+        self.choose.choose(site, n)
+    }
+
+    /// A span from `dist`, by name.
+    pub fn span(&mut self, site: Site, dist: &Dist) -> Span {
+        match dist {
+            Dist::Fixed(span) => *span,
+            _ => self.choose.span(site, dist),
+        }
+    }
+}

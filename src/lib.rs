@@ -1,0 +1,6 @@
+//! A flight simulator for message queues: deterministic runs of RabbitMQ under faults, with
+//! verdicts that are computed.
+//!
+//! A module may use only what stands above it in this list.
+pub mod kernel;
+pub mod talk;

@@ -1,0 +1,152 @@
+//! What the nodes of a system say to each other, and what an observer is told.
+
+pub mod amqp;
+pub mod message;
+pub mod name;
+pub mod note;
+
+pub use amqp::{
+    Bind, ChannelNo, Consume, Delivery, Done, ExchangeDeclare, Frame, Method, QueueDeclare, Reply,
+    Request,
+};
+pub use message::{Headers, Message, Properties, Publication, Value};
+pub use name::{MessageId, Name, QueueId};
+pub use note::{Death, Fate, Gone, Note, Returned, Settle};
+
+use crate::kernel::{NodeId, Talk};
+
+/// The words of this simulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mq;
+
+impl Talk for Mq {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Note = Note;
+    type Order = Order;
+    type Cue = Cue;
+
+    fn matches(cue: &mut Cue, node: NodeId, note: &Note) -> bool {
+        cue.matches(node, note)
+    }
+}
+
+/// What one node can send another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Msg {
+    /// From an AMQP client to a broker.
+    Request(Request),
+    /// From a broker to an AMQP client.
+    Reply(Reply),
+    /// From a handler to a downstream service.
+    Call {
+        /// For which message.
+        msg: MessageId,
+        /// Which call of this client, so that the answer finds its handler.
+        call: u32,
+    },
+    /// The answer.
+    CallDone {
+        /// Which call.
+        call: u32,
+        /// Whether the effect took place (or had already).
+        ok: bool,
+    },
+}
+
+/// The timers of all nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// A RabbitMQ broker's.
+    Rabbit(RabbitTimer),
+    /// A client's.
+    Client(ClientTimer),
+    /// A downstream service finishes the call with this number.
+    Service(u64),
+}
+
+/// The timers of a RabbitMQ node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RabbitTimer {
+    /// What a queue has in memory is written and confirmed.
+    Flush(QueueId),
+    /// The message at the head of a queue expires.
+    Expire(QueueId),
+    /// The lease of `x-expires` ends.
+    Lease(QueueId),
+    /// The periodic tick of a quorum queue (`quorum_tick_interval`).
+    QuorumTick(QueueId),
+    /// The periodic tick of channels: delivery acknowledgement timeouts.
+    ChannelTick,
+    /// A heartbeat is due to this peer, or missing from it.
+    Heartbeat(NodeId),
+    /// At-least-once dead lettering tries again what was not confirmed.
+    DeadLetterRetry(QueueId),
+}
+
+/// The timers of clients and applications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClientTimer {
+    /// The next message of a producer is due.
+    Send,
+    /// No answer for this publish so far.
+    ConfirmTimeout(u64),
+    /// The handler of this delivery is done with its present stage.
+    Handler(u64),
+    /// Connect again.
+    Reconnect,
+    /// A heartbeat is due or missing.
+    Heartbeat,
+}
+
+/// What an operator, or the world outside, can tell a node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// A memory or disk alarm goes on or off.
+    Alarm(bool),
+    /// Set a policy (or remove it, when there is none).
+    Policy(Box<Policy>),
+    /// A downstream service goes out, or comes back.
+    Outage(bool),
+    /// A client joins: it connects and works.
+    Join,
+    /// A client leaves in an orderly way.
+    Leave,
+}
+
+/// A RabbitMQ policy: arguments for the queues whose names match.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Policy {
+    /// Its name.
+    pub name: Name,
+    /// The pattern, a regular expression of the subset `^`, `$`, `.`, `*`, `.*` and literals.
+    pub pattern: Name,
+    /// `message-ttl`, `dead-letter-exchange` and so on.
+    pub definition: Headers,
+}
+
+/// What a planned fault can wait for: the `nth` note that fits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cue {
+    /// By this node only.
+    pub node: Option<NodeId>,
+    /// About this message only.
+    pub msg: Option<MessageId>,
+    /// Of this kind: the name of a [`Note`] variant in lower case, such as `"pushed"`.
+    pub kind: &'static str,
+    /// How many more must come before the one that counts.
+    pub skip: u32,
+}
+
+impl Cue {
+    fn matches(&mut self, node: NodeId, note: &Note) -> bool {
+        let fits = self.node.is_none_or(|wanted| wanted == node)
+            && self.msg.is_none_or(|wanted| note.msg() == Some(wanted))
+            && self.kind == note.kind();
+        if fits && self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        fits
+    }
+}

@@ -1,0 +1,2 @@
+//! What real brokers did, replayed in the model.
+fn main() {}

@@ -1,0 +1,1 @@
+//! One binary for the tests at the crate's boundaries.
