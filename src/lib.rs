@@ -3,4 +3,5 @@
 //!
 //! A module may use only what stands above it in this list.
 pub mod kernel;
+pub mod search;
 pub mod talk;

@@ -17,6 +17,11 @@ pub mod timeline;
 mod wires;
 pub mod world;
 
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod toy;
+
 pub use chance::{Chance, Dist, Site, Stream, below, mix};
 pub use monitor::{Monitor, Seen, StepNo, Taken, Verdict, Watch};
 pub use node::{Choose, Ctx, Effect, Input, Node, Talk};

@@ -343,6 +343,12 @@ impl<N: Node> World<N> {
             Fault::Restart(id) => {
                 self.slots[id.index()].health = Health::Up;
                 self.slots[id.index()].busy_until = self.now;
+                // it has no connections, so it takes whichever a peer opens
+                for wire in self.wires.out_of(*id) {
+                    let theirs = self.wires.get(wire ^ 1).epoch;
+                    let mine = &mut self.wires.get_mut(wire).epoch;
+                    *mine = theirs.max(*mine);
+                }
                 self.feed(*id, Input::Start, pace, watch);
             }
             Fault::Pause(id) => self.hold(*id, true),
