@@ -11,7 +11,7 @@ pub use amqp::{
 };
 pub use message::{Headers, Message, Properties, Publication, Value};
 pub use name::{MessageId, Name, QueueId};
-pub use note::{Death, Fate, Gone, Note, Returned, Settle};
+pub use note::{Death, Failure, Fate, Gone, Note, Returned, Settle};
 
 use crate::kernel::{NodeId, Talk};
 

@@ -78,6 +78,8 @@ pub enum Note {
         copy: u16,
         /// Where.
         queue: QueueId,
+        /// The queue it was dead-lettered from; none when a client published it.
+        from: Option<QueueId>,
     },
     /// A queue refused a publish (`reject-publish`).
     Overflowed {
@@ -181,6 +183,9 @@ pub enum Note {
         msg: MessageId,
         /// With this flag.
         redelivered: bool,
+        /// How often it died before, as its `x-death` header tells the consumer: the sum of all
+        /// `count`s, 0 without the header.
+        deaths: u16,
     },
     /// The handler began.
     Started {
@@ -195,6 +200,8 @@ pub enum Note {
         msg: MessageId,
         /// Which attempt.
         attempt: u16,
+        /// Why.
+        why: Failure,
     },
     /// The handler's process killed itself over this message.
     Died {
@@ -355,6 +362,17 @@ pub enum Settle {
     NackDiscard,
     RejectRequeue,
     RejectDiscard,
+}
+
+/// Why a handler failed. Only an omniscient observer can tell these apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Failure {
+    /// The message is poison: it fails every time.
+    Poison,
+    /// It fails some times and then succeeds.
+    Flaky,
+    /// A downstream service was out or refused the call; the message itself is healthy.
+    Downstream,
 }
 
 /// Why a message came back into its queue.
