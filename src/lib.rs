@@ -5,3 +5,5 @@
 pub mod kernel;
 pub mod search;
 pub mod talk;
+
+pub mod rabbit;

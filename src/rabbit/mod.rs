@@ -1,0 +1,22 @@
+//! RabbitMQ: one node of the broker.
+//!
+//! *Modelled:* exchanges and bindings, classic and quorum queues with their limits, time to live,
+//! leases, priorities, dead letters and single active consumers; channels with prefetch, confirms,
+//! returns, transactions; memory alarms, heartbeats and the delivery acknowledgement timeout; what
+//! survives an orderly stop, a kill and a loss of power. Each rule stands next to its source, and
+//! what changed between versions is a row of [`Profile`].
+//!
+//! *Left out:* permissions and virtual hosts, plugins, and the bytes of the protocol. A consumer
+//! without prefetch is pushed everything at once, since sockets have no size here.
+//!
+//! Documentation of the original: <https://www.rabbitmq.com/docs>.
+
+mod broker;
+mod config;
+mod profile;
+mod view;
+
+pub use broker::Broker;
+pub use config::{Binding, Config, DefinitionError, Destination};
+pub use profile::{ClassicStorage, Costs, Profile, QuorumPriorities, TimeoutScope};
+pub use view::{ChannelView, ConnectionView, ConsumerView, MessageView, QueueKind, QueueView};
