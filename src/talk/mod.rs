@@ -4,6 +4,7 @@ pub mod amqp;
 pub mod message;
 pub mod name;
 pub mod note;
+pub mod rate;
 
 pub use amqp::{
     Bind, ChannelNo, Consume, Delivery, Done, ExchangeDeclare, Frame, Method, QueueDeclare, Reply,
@@ -12,6 +13,7 @@ pub use amqp::{
 pub use message::{Headers, Message, Properties, Publication, Value};
 pub use name::{MessageId, Name, QueueId};
 pub use note::{Death, Failure, Fate, Gone, Note, Returned, Settle};
+pub use rate::Rate;
 
 use crate::kernel::{NodeId, Talk};
 
@@ -93,8 +95,16 @@ pub enum ClientTimer {
     ConfirmTimeout(u64),
     /// The handler of this delivery is done with its present stage.
     Handler(u64),
+    /// Messages that were refused or returned are sent again.
+    Resend,
+    /// No answer to this request so far.
+    ReplyTimeout(u64),
+    /// The broker has not answered an attempt to connect.
+    ConnectTimeout,
     /// Connect again.
     Reconnect,
+    /// A supervisor starts the process again that killed itself.
+    Respawn,
     /// A heartbeat is due or missing.
     Heartbeat,
 }

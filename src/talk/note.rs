@@ -255,6 +255,18 @@ pub enum Note {
         /// Which.
         msg: MessageId,
     },
+    /// A server sent the answer to a request.
+    Replied {
+        /// To which request.
+        msg: MessageId,
+    },
+    /// The answer to a request reached who asked.
+    Answered {
+        /// To which request.
+        msg: MessageId,
+        /// Whoever asked had stopped waiting for it.
+        late: bool,
+    },
     /// A client (re)connected.
     Connected {
         /// To which broker.
@@ -305,6 +317,8 @@ impl Note {
             Note::Settled { .. } => "settled",
             Note::Retried { .. } => "retried",
             Note::Parked { .. } => "parked",
+            Note::Replied { .. } => "replied",
+            Note::Answered { .. } => "answered",
             Note::Connected { .. } => "connected",
             Note::Disconnected { .. } => "disconnected",
         }
@@ -339,7 +353,9 @@ impl Note {
             | Note::CallFailed { msg, .. }
             | Note::Settled { msg, .. }
             | Note::Retried { msg, .. }
-            | Note::Parked { msg, .. } => Some(msg),
+            | Note::Parked { msg, .. }
+            | Note::Replied { msg, .. }
+            | Note::Answered { msg, .. } => Some(msg),
             Note::QueueDeclared { .. }
             | Note::QueueGone { .. }
             | Note::ChannelClosed { .. }
