@@ -18,5 +18,5 @@ mod view;
 
 pub use broker::Broker;
 pub use config::{Binding, Config, DefinitionError, Destination};
-pub use profile::{ClassicStorage, Costs, Profile, QuorumPriorities, TimeoutScope};
+pub use profile::{ClassicStorage, Costs, Profile, QuorumPriorities, TimeoutScope, Version};
 pub use view::{ChannelView, ConnectionView, ConsumerView, MessageView, QueueKind, QueueView};

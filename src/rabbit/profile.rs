@@ -5,11 +5,29 @@
 
 use crate::kernel::Span;
 
+/// A version by its first two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    /// The first number.
+    pub major: u16,
+    /// The second number.
+    pub minor: u16,
+}
+
+impl Version {
+    /// Version `major.minor`.
+    pub const fn new(major: u16, minor: u16) -> Version {
+        Version { major, minor }
+    }
+}
+
 /// One version of RabbitMQ: its rules, its defaults, and what things cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Profile {
     /// How scenarios call it, such as `rabbitmq-4.2`.
     pub name: &'static str,
+    /// Which version it is.
+    pub version: Version,
 
     // ── quorum queues ──
     /// The delivery limit of a quorum queue that sets none: none up to 3.13, 20 from 4.0.
@@ -152,6 +170,7 @@ impl Costs {
 
 const V3_10: Profile = Profile {
     name: "rabbitmq-3.10",
+    version: Version::new(3, 10),
     delivery_limit: None,
     negative_limit_is_none: false,
     unlimited_requeues_to_tail: true,
@@ -171,14 +190,19 @@ const V3_10: Profile = Profile {
     costs: Costs::USUAL,
 };
 
-const V3_12: Profile = Profile { name: "rabbitmq-3.12", ..V3_10 };
+const V3_12: Profile = Profile { name: "rabbitmq-3.12", version: Version::new(3, 12), ..V3_10 };
 
 /// As of 3.13.3: earlier patch releases ignored what clients publish as `x-death`.
-const V3_13: Profile =
-    Profile { name: "rabbitmq-3.13", dead_letter_key_removes_cc: false, ..V3_12 };
+const V3_13: Profile = Profile {
+    name: "rabbitmq-3.13",
+    version: Version::new(3, 13),
+    dead_letter_key_removes_cc: false,
+    ..V3_12
+};
 
 const V4_0: Profile = Profile {
     name: "rabbitmq-4.0",
+    version: Version::new(4, 0),
     delivery_limit: Some(20),
     negative_limit_is_none: true,
     quorum_priorities: QuorumPriorities::TwoToOne,
@@ -192,12 +216,13 @@ const V4_0: Profile = Profile {
     ..V3_13
 };
 
-const V4_1: Profile = Profile { name: "rabbitmq-4.1", ..V4_0 };
+const V4_1: Profile = Profile { name: "rabbitmq-4.1", version: Version::new(4, 1), ..V4_0 };
 
-const V4_2: Profile = Profile { name: "rabbitmq-4.2", ..V4_1 };
+const V4_2: Profile = Profile { name: "rabbitmq-4.2", version: Version::new(4, 2), ..V4_1 };
 
 const V4_3: Profile = Profile {
     name: "rabbitmq-4.3",
+    version: Version::new(4, 3),
     unlimited_requeues_to_tail: false,
     nack_counts: false,
     quorum_priorities: QuorumPriorities::Strict,
