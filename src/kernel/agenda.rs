@@ -6,12 +6,18 @@
 //! Ties are broken by the order of scheduling, which is part of the key.
 
 /// When something is due, and its place among what is due at the same time.
+///
+/// 64 bits of nanoseconds, 40 bits of order (a run schedules fewer than 10^12 things), and 24 bits
+/// left free for the channel, so that an entry of the heap is one comparable word of 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Due(u128);
 
+const CHANNEL_BITS: u32 = 24;
+const CHANNELS: u32 = 1 << CHANNEL_BITS;
+
 impl Due {
     pub(crate) const fn new(nanos: u64, order: u64) -> Due {
-        Due(((nanos as u128) << 64) | order as u128)
+        Due(((nanos as u128) << 64) | ((order << CHANNEL_BITS) as u128))
     }
 
     pub(crate) const fn nanos(self) -> u64 {
@@ -19,10 +25,20 @@ impl Due {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    due: Due,
-    channel: u32,
+/// A due time and a channel in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry(u128);
+
+impl Entry {
+    const fn new(due: Due, channel: u32) -> Entry {
+        Entry(due.0 | channel as u128)
+    }
+    const fn channel(self) -> u32 {
+        self.0 as u32 & (CHANNELS - 1)
+    }
+    const fn due(self) -> Due {
+        Due(self.0 & !(CHANNELS as u128 - 1))
+    }
 }
 
 const ABSENT: u32 = u32::MAX;
@@ -37,7 +53,7 @@ pub(crate) struct Agenda {
 impl Agenda {
     /// The earliest channel.
     pub(crate) fn first(&self) -> Option<(Due, u32)> {
-        self.heap.first().map(|entry| (entry.due, entry.channel))
+        self.heap.first().map(|entry| (entry.due(), entry.channel()))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -45,17 +61,21 @@ impl Agenda {
     }
 
     /// Sets when `channel` is due, whether or not it was there before.
+    ///
+    /// # Panics
+    /// With more than 16 million channels, that is 8 million links or timers at once.
     pub(crate) fn set(&mut self, channel: u32, due: Due) {
         let index = channel as usize;
         if index >= self.place.len() {
+            assert!(channel < CHANNELS, "a world has at most 8 million links and 8 million timers");
             self.place.resize(index + 1, ABSENT);
         }
-        let entry = Entry { due, channel };
+        let entry = Entry::new(due, channel);
         let at = self.place[index];
         if at == ABSENT {
             self.heap.push(entry);
             self.rise(self.heap.len() - 1, entry);
-        } else if due < self.heap[at as usize].due {
+        } else if entry < self.heap[at as usize] {
             self.rise(at as usize, entry);
         } else {
             self.sink(at as usize, entry);
@@ -74,7 +94,7 @@ impl Agenda {
         if at == self.heap.len() {
             return;
         }
-        if last.due < self.heap[at].due {
+        if last < self.heap[at] {
             self.rise(at, last);
         } else {
             self.sink(at, last);
@@ -83,13 +103,13 @@ impl Agenda {
 
     fn put(&mut self, at: usize, entry: Entry) {
         self.heap[at] = entry;
-        self.place[entry.channel as usize] = at as u32;
+        self.place[entry.channel() as usize] = at as u32;
     }
 
     fn rise(&mut self, mut at: usize, entry: Entry) {
         while at > 0 {
             let parent = (at - 1) / 4;
-            if self.heap[parent].due <= entry.due {
+            if self.heap[parent] <= entry {
                 break;
             }
             self.put(at, self.heap[parent]);
@@ -101,22 +121,25 @@ impl Agenda {
     fn sink(&mut self, mut at: usize, entry: Entry) {
         loop {
             let child = 4 * at + 1;
-            let least = if let Some(four) = self.heap.get(child..child + 4) {
-                // two rounds of a knockout, which compile to conditional moves
-                let left = usize::from(four[1].due < four[0].due);
-                let right = 2 + usize::from(four[3].due < four[2].due);
-                child + if four[right].due < four[left].due { right } else { left }
+            let (least, its) = if let Some(&[a, b, c, d]) =
+                self.heap.get(child..child + 4).and_then(|four| four.first_chunk())
+            {
+                // a knockout of two rounds, which compiles to conditional moves
+                let (left, l) = if b < a { (1, b) } else { (0, a) };
+                let (right, r) = if d < c { (3, d) } else { (2, c) };
+                let (least, its) = if r < l { (right, r) } else { (left, l) };
+                (child + least, its)
             } else {
-                let end = self.heap.len();
-                match (child..end).min_by_key(|&i| self.heap[i].due) {
-                    Some(least) => least,
+                let rest = self.heap.iter().enumerate().skip(child);
+                match rest.min_by_key(|(_, entry)| **entry) {
+                    Some((least, its)) => (least, *its),
                     None => break,
                 }
             };
-            if entry.due <= self.heap[least].due {
+            if entry <= its {
                 break;
             }
-            self.put(at, self.heap[least]);
+            self.put(at, its);
             at = least;
         }
         self.put(at, entry);

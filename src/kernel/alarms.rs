@@ -25,11 +25,13 @@ pub(crate) struct Alarms<T> {
     free: Vec<u32>,
     /// For each node its armed timers and their slots, sorted by timer.
     of: Vec<Vec<(T, u32)>>,
+    /// The slot that is going off: most timers are armed again at once, which needs no search.
+    firing: Option<u32>,
 }
 
 impl<T: Copy + Ord> Alarms<T> {
     pub(crate) fn new(nodes: usize) -> Alarms<T> {
-        Alarms { slots: Vec::new(), free: Vec::new(), of: vec![Vec::new(); nodes] }
+        Alarms { slots: Vec::new(), free: Vec::new(), of: vec![Vec::new(); nodes], firing: None }
     }
 
     pub(crate) fn get(&self, slot: u32) -> &Alarm<T> {
@@ -72,6 +74,16 @@ impl<T: Copy + Ord> Alarms<T> {
         agenda: &mut Agenda,
     ) {
         let alarm = Alarm { node, timer, due, span, order, cause, armed: true };
+        if let Some(slot) = self.firing {
+            let it = &mut self.slots[slot as usize];
+            if it.timer == timer && it.node == node {
+                *it = alarm;
+                if on_agenda {
+                    agenda.set(channel(slot), due);
+                }
+                return;
+            }
+        }
         let slot = match self.place(node, timer) {
             Ok(at) => {
                 let slot = self.of[node.index()][at].1;
@@ -101,10 +113,12 @@ impl<T: Copy + Ord> Alarms<T> {
     /// It goes off. Its slot stays until [`Alarms::let_go`], since most timers are armed again.
     pub(crate) fn fire(&mut self, slot: u32) {
         self.slots[slot as usize].armed = false;
+        self.firing = Some(slot);
     }
 
     /// After the node has handled it: frees the slot unless the timer was armed again.
     pub(crate) fn let_go(&mut self, slot: u32, agenda: &mut Agenda) {
+        self.firing = None;
         if !self.slots[slot as usize].armed {
             let Alarm { node, timer, .. } = self.slots[slot as usize];
             self.disarm(node, timer, agenda);
@@ -116,6 +130,7 @@ impl<T: Copy + Ord> Alarms<T> {
             let (_, slot) = self.of[node.index()].remove(at);
             agenda.remove(channel(slot));
             self.slots[slot as usize].armed = true; // so that a late `let_go` leaves it alone
+            self.firing = None;
             self.free.push(slot);
         }
     }

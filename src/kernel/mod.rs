@@ -8,6 +8,7 @@
 mod agenda;
 mod alarms;
 pub mod chance;
+pub mod hash;
 pub mod monitor;
 pub mod node;
 pub mod run;
@@ -23,6 +24,7 @@ mod tests;
 pub(crate) mod toy;
 
 pub use chance::{Chance, Dist, Site, Stream, below, mix};
+pub use hash::{Mixer, RunHash};
 pub use monitor::{Monitor, Seen, StepNo, Taken, Verdict, Watch};
 pub use node::{Choose, Ctx, Effect, Input, Node, Talk};
 pub use run::{History, Run};

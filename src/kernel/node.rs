@@ -19,7 +19,7 @@ pub trait Talk: Clone + Debug + Eq + Hash + 'static {
     /// Names of timers. Arming a name again moves the timer.
     type Timer: Copy + Debug + Ord + Hash;
     /// What an omniscient observer learns.
-    type Note: Clone + Debug + Eq;
+    type Note: Clone + Debug + Eq + Hash;
     /// What an operator can tell a node.
     type Order: Clone + Debug + Eq + Hash;
     /// What a planned fault can wait for.

@@ -2,9 +2,9 @@
 //! finds is one of the shortest.
 
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
-use crate::kernel::{Fault, Node, Step, Untimed, Verdict, Words, World, mix};
+use crate::kernel::{Fault, Mixer, Node, Step, Untimed, Verdict, Words, World};
 
 use super::{MonitorOf, Move, Schedule, Watching};
 
@@ -147,40 +147,8 @@ fn path<N: Node>(reached: &[Reached<N>], mut at: usize) -> Schedule<N> {
 
 /// 128 bits of hash, the same in every process.
 fn fingerprint(state: &impl Hash) -> (u64, u64) {
-    let build = BuildHasherDefault::<Mixer>::default();
-    let first = build.hash_one(state);
-    let mut second = Mixer { state: 0x5851_F42D_4C95_7F2D };
-    state.hash(&mut second);
-    (first, second.finish())
-}
-
-/// A fast hash with fixed keys; never stored.
-#[derive(Default)]
-struct Mixer {
-    state: u64,
-}
-
-impl Hasher for Mixer {
-    fn finish(&self) -> u64 {
-        mix(self.state)
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.write_u64(u64::from_le_bytes(word) ^ ((chunk.len() as u64) << 56));
-        }
-    }
-    fn write_u64(&mut self, word: u64) {
-        self.state = mix(self.state.rotate_left(23) ^ word).wrapping_add(0x9E37_79B9_7F4A_7C15);
-    }
-    fn write_u32(&mut self, word: u32) {
-        self.write_u64(u64::from(word));
-    }
-    fn write_u8(&mut self, byte: u8) {
-        self.write_u64(u64::from(byte));
-    }
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
+    let mut mixers = (Mixer::keyed(1), Mixer::keyed(2));
+    state.hash(&mut mixers.0);
+    state.hash(&mut mixers.1);
+    (mixers.0.finish(), mixers.1.finish())
 }

@@ -1,1 +1,3 @@
 //! One binary for the tests at the crate's boundaries.
+
+mod architecture;

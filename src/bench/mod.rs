@@ -1,0 +1,5 @@
+//! `redeliver bench`: the figures of the README, on this machine.
+//!
+//! Only ratios from one interleaved run mean something on a shared machine, so each figure is the
+//! median of rounds in which all cases of a workload run in turn.
+pub mod kernel;
