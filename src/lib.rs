@@ -8,3 +8,7 @@ pub mod search;
 pub mod talk;
 
 pub mod rabbit;
+
+pub mod check;
+
+pub mod report;

@@ -144,6 +144,20 @@ pub enum Note {
         /// It had been acknowledged before: the acknowledgement was lost.
         resurrected: bool,
     },
+    /// A consumer subscribed to a queue (`basic.consume`).
+    Subscribed {
+        /// Who.
+        peer: NodeId,
+        /// To which queue.
+        queue: QueueId,
+    },
+    /// It is no longer subscribed: cancelled, or its channel or connection is gone.
+    Unsubscribed {
+        /// Who.
+        peer: NodeId,
+        /// From which queue.
+        queue: QueueId,
+    },
     /// The broker closed a channel because of an error.
     ChannelClosed {
         /// Whose.
@@ -301,6 +315,8 @@ impl Note {
             Note::Discarded { .. } => "discarded",
             Note::Lost { .. } => "lost",
             Note::Recovered { .. } => "recovered",
+            Note::Subscribed { .. } => "subscribed",
+            Note::Unsubscribed { .. } => "unsubscribed",
             Note::ChannelClosed { .. } => "channel-closed",
             Note::ConnectionClosed { .. } => "connection-closed",
             Note::Blocked { .. } => "blocked",
@@ -358,6 +374,8 @@ impl Note {
             | Note::Answered { msg, .. } => Some(msg),
             Note::QueueDeclared { .. }
             | Note::QueueGone { .. }
+            | Note::Subscribed { .. }
+            | Note::Unsubscribed { .. }
             | Note::ChannelClosed { .. }
             | Note::ConnectionClosed { .. }
             | Note::Blocked { .. }

@@ -1,0 +1,24 @@
+//! Guarantees: what is promised, and whether a run kept it.
+//!
+//! Verdicts are computed from [notes](crate::talk::Note) alone, by a [`Ledger`] that folds them
+//! one by one. It is fast enough to watch every run of a hunt, and plain data, so that exhaustive
+//! exploration can carry it along. An [`Audit`] adds the numbers of the run.
+
+mod audit;
+mod cast;
+mod class;
+mod facts;
+mod ledger;
+mod rules;
+mod verdict;
+
+pub use audit::{Audit, Outcome};
+pub use cast::{Cast, Part, Role};
+pub use class::{Class, Classes, Point};
+pub use facts::Facts;
+pub use ledger::Ledger;
+pub use rules::{ConsumerRule, Order, QueueRule, Rules, ServiceRule};
+pub use verdict::{
+    Breach, By, End, Guarantee, How, Judged, Move, Reason, Scope, Unavailable, Verdict, Verdicts,
+    Where,
+};
