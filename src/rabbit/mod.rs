@@ -11,12 +11,18 @@
 //!
 //! Documentation of the original: <https://www.rabbitmq.com/docs>.
 
+pub mod arguments;
 mod broker;
 mod config;
+pub mod error;
+pub mod exchange;
 mod profile;
 mod view;
 
+pub use arguments::{Overflow, QueueSpec};
 pub use broker::Broker;
 pub use config::{Binding, Config, DefinitionError, Destination};
+pub use error::ChannelError;
+pub use exchange::Exchanges;
 pub use profile::{ClassicStorage, Costs, Profile, QuorumPriorities, TimeoutScope, Version};
 pub use view::{ChannelView, ConnectionView, ConsumerView, MessageView, QueueKind, QueueView};

@@ -67,6 +67,14 @@ pub struct Profile {
     /// alone from 4.0. Source: release notes 3.13.0 and 4.0.1.
     pub classic_storage: ClassicStorage,
 
+    // ── declarations ──
+    /// The broker keeps `x-queue-type` among a queue's arguments also when the client gave none
+    /// (4.0). Source: `rabbit_amqqueue:augment_declare_args/5`; observed.
+    pub declares_queue_type: bool,
+    /// Declaring an exchange of an unknown type closes the connection (503) and not only the
+    /// channel (406, since 3.13). Source: `rabbit_exchange:check_type/1`.
+    pub unknown_exchange_closes_connection: bool,
+
     // ── limits and what is denied ──
     /// Where the delivery acknowledgement timeout applies: every queue, or quorum queues alone
     /// (4.3). Source: release notes 4.3.0.
@@ -182,6 +190,8 @@ const V3_10: Profile = Profile {
     client_deaths_count: true,
     dead_letter_key_removes_cc: true,
     classic_storage: ClassicStorage::V1,
+    declares_queue_type: false,
+    unknown_exchange_closes_connection: true,
     consumer_timeout: TimeoutScope::AllQueues,
     transient_queues_denied: false,
     global_qos_denied: false,
@@ -197,6 +207,7 @@ const V3_13: Profile = Profile {
     name: "rabbitmq-3.13",
     version: Version::new(3, 13),
     dead_letter_key_removes_cc: false,
+    unknown_exchange_closes_connection: false,
     ..V3_12
 };
 
@@ -211,6 +222,7 @@ const V4_0: Profile = Profile {
     last_death_headers: true,
     client_deaths_count: false,
     classic_storage: ClassicStorage::V2,
+    declares_queue_type: true,
     max_message_size: 16_777_216,
     memory_watermark: 60,
     ..V3_13
