@@ -46,8 +46,8 @@ impl ChannelError {
         ChannelError::new(503, "COMMAND_INVALID", text)
     }
 
-    /// 504 `CHANNEL_ERROR`: closes the connection.
-    pub fn channel_error(text: fmt::Arguments<'_>) -> ChannelError {
+    /// 504 `CHANNEL_ERROR`, for a method at a time when it may not come: closes the connection.
+    pub fn out_of_place(text: fmt::Arguments<'_>) -> ChannelError {
         ChannelError::new(504, "CHANNEL_ERROR", text)
     }
 
