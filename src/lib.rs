@@ -4,6 +4,7 @@
 //! A module may use only what stands above it in this list.
 pub mod bench;
 pub mod kernel;
+pub mod raft;
 pub mod search;
 pub mod talk;
 

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 /// Within one row the modules do not know each other.
 const LAYERS: &[&[&str]] = &[
     &["kernel"],
-    &["search", "talk"],
+    &["search"],
+    &["talk", "raft"],
     &["rabbit"],
     &["client", "store"],
     &["system"],
