@@ -1,0 +1,3 @@
+//! An application that receives.
+mod config;
+pub use config::{AckWhen, ChannelMode, ConsumerConfig, OnCancel, OnFailure};

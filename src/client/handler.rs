@@ -1,0 +1,177 @@
+//! The face of a handler: what the author of an application's logic must know, and all of it.
+//!
+//! A handler sees a delivery and says what follows as a [`Plan`]: stages that the consumer takes
+//! one after the other, with a crash possible between any two, and how it ends. What is answered to
+//! the broker, and when, is not the handler's business but the consumer's
+//! (`ConsumerConfig::ack`, `ConsumerConfig::on_failure`), unless the plan settles itself.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use crate::kernel::{Ctx, Dist, NodeId, Site, Span, Time};
+use crate::talk::{Failure, Headers, Message, Method, Mq, Name, Publication, Rate, Settle};
+
+/// The logic of an application that receives. Its fields are the memory of the process.
+pub trait Handler: Clone + Debug + Eq + Hash {
+    /// What to do about a delivery.
+    fn handle(&mut self, delivered: &Delivered<'_>, ctx: &mut HandlerCtx<'_, '_>) -> Plan;
+
+    /// The process is gone: forget what it had in memory.
+    fn forget(&mut self) {}
+}
+
+/// A delivery, as far as the process can see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivered<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// It was delivered before, or the broker cannot rule that out.
+    pub redelivered: bool,
+    /// `x-delivery-count`, which only quorum queues add.
+    pub delivery_count: Option<u32>,
+    /// Which attempt it is, as far as the process can tell: 1 is the first.
+    pub attempt: u16,
+}
+
+impl Delivered<'_> {
+    /// The headers of the message.
+    pub fn headers(&self) -> &Headers {
+        &self.message.publication.properties.headers
+    }
+}
+
+/// What a handler may use: the time, and chance by name.
+pub struct HandlerCtx<'a, 'k> {
+    ctx: &'a mut Ctx<'k, Mq>,
+    whom: u64,
+    nth: u64,
+}
+
+impl<'a, 'k> HandlerCtx<'a, 'k> {
+    pub(super) fn new(ctx: &'a mut Ctx<'k, Mq>, whom: u64, nth: u64) -> HandlerCtx<'a, 'k> {
+        HandlerCtx { ctx, whom, nth }
+    }
+
+    /// The consumer that runs this handler.
+    pub fn me(&self) -> NodeId {
+        self.ctx.me
+    }
+
+    /// The time.
+    pub fn now(&self) -> Time {
+        self.ctx.now
+    }
+
+    /// Whether something that happens at `rate` happens now. `what` names the decision; each is
+    /// drawn once for each run of a handler.
+    pub fn happens(&mut self, what: &'static str, rate: Rate) -> bool {
+        !rate.is_never() && rate.covers(self.choose(what, Rate::OF))
+    }
+
+    /// One of `0..n`, for the decision named `what`.
+    pub fn choose(&mut self, what: &'static str, n: u32) -> u32 {
+        self.ctx.choose(Site::new(what, self.whom).nth(self.nth), n)
+    }
+
+    /// A span from `dist`, for the decision named `what`.
+    pub fn span(&mut self, what: &'static str, dist: &Dist) -> Span {
+        self.ctx.span(Site::new(what, self.whom).nth(self.nth), dist)
+    }
+}
+
+/// What a handler does about a delivery: stages in order, and how it ends. A stage that fails (a
+/// service refuses, a confirm does not come) ends it early as failed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// What it does, in order. Plans that are alike share them.
+    pub stages: Arc<[Stage]>,
+    /// How it ends after the last stage.
+    pub outcome: Outcome,
+}
+
+impl Plan {
+    /// A plan that ends well.
+    pub fn of(stages: impl Into<Arc<[Stage]>>) -> Plan {
+        Plan { stages: stages.into(), outcome: Outcome::Done }
+    }
+}
+
+/// How a handler ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Well.
+    Done,
+    /// It throws, or rejects its promise.
+    Failed(Failure),
+    /// It takes its process down with it.
+    Died,
+}
+
+/// One thing that a handler does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// It waits for something that takes this long; other handlers of the process go on.
+    Work(Dist),
+    /// It computes for this long: the whole process is busy, heartbeats included.
+    Compute(Dist),
+    /// Its effect takes place, here and now, without a service that could fail.
+    Effect {
+        /// Where: the place of the service in the list of the system.
+        service: u16,
+    },
+    /// It calls a service, which has the effect, and waits for the answer.
+    Call {
+        /// The place of the service in the list of the system.
+        service: u16,
+        /// The node of the service.
+        at: NodeId,
+    },
+    /// It declares something and waits for the answer.
+    Declare(Box<Method>),
+    /// It publishes a copy.
+    Publish(Arc<Outgoing>),
+    /// It answers the request that the message is, if the message says where to.
+    Reply,
+    /// It settles the delivery. The consumer then does not.
+    Settle(Settle),
+    /// `tx.commit`, waiting for the answer.
+    Commit,
+}
+
+/// A copy that a handler publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Outgoing {
+    /// What for.
+    pub role: Role,
+    /// Its exchange, routing key and properties.
+    pub publication: Arc<Publication>,
+    /// The broker gives it back when it cannot route it, and the stage then fails.
+    pub mandatory: bool,
+    /// Wait for its confirm.
+    pub wait_for_confirm: bool,
+}
+
+/// What a copy is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// For the next station of a pipeline.
+    Forward,
+    /// For another attempt: this one.
+    Retry(u16),
+    /// Set aside.
+    Park,
+}
+
+impl Outgoing {
+    /// A copy of `message` for another exchange and routing key, with the same properties.
+    pub fn forward(message: &Message, exchange: Name, routing_key: Name) -> Outgoing {
+        let publication = Publication { exchange, routing_key, ..(*message.publication).clone() };
+        Outgoing {
+            role: Role::Forward,
+            publication: Arc::new(publication),
+            mandatory: false,
+            wait_for_confirm: false,
+        }
+    }
+}

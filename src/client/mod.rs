@@ -1,0 +1,31 @@
+//! Applications and their clients: what a team writes against a broker.
+//!
+//! A [`Producer`] hands messages to an AMQP client and follows what becomes of them as far as the
+//! client can know. A [`Consumer`] receives deliveries and gives each to a [`Handler`], which says
+//! what to do as a [`Plan`] of stages; [`Script`] is the handler that scenario files configure.
+//!
+//! *Modelled* is amqplib, the client of Node.js: nothing reconnects by itself (the application
+//! does, after a delay), handlers are not serialised (the prefetch count bounds how many run at
+//! once), publishing never blocks (what is written waits in the socket), a handler that outlives
+//! its channel goes on and finds that it cannot acknowledge. *Simplified*: one connection and one
+//! channel per application; a negotiation is one request and one answer. *Left out*: TLS, SASL,
+//! frames and their sizes.
+//!
+//! Documentation: <https://amqp-node.github.io/amqplib/channel_api.html>
+
+pub mod connection;
+pub mod consumer;
+pub mod handler;
+mod outstanding;
+pub mod producer;
+pub mod retry;
+pub mod script;
+
+pub use connection::{ConnectionConfig, Session};
+pub use consumer::{AckWhen, ChannelMode, ConsumerConfig, OnCancel, OnFailure};
+pub use handler::{Delivered, Handler, HandlerCtx, Outcome, Outgoing, Plan, Role, Stage};
+pub use producer::{
+    Again, Keys, Mix, OnBlocked, Pacing, Pending, Producer, ProducerConfig, Rpc, Share,
+};
+pub use retry::{Backoff, CountBy, Declare, Destination, Exhausted, Order, Retry, Via};
+pub use script::{Forward, Poison, PoisonKind, Script, Target};

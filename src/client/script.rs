@@ -1,0 +1,246 @@
+//! The handler that scenario files configure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::handler::{Delivered, Handler, HandlerCtx, Outcome, Outgoing, Plan, Stage};
+use crate::kernel::{Dist, NodeId};
+use crate::talk::{Failure, MessageId, Name, Rate};
+
+/// A handler that works for a while, has its effects, and fails as told.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Script {
+    takes: Dist,
+    blocking: bool,
+    effects: Vec<Target>,
+    forward: Vec<Forward>,
+    reply: bool,
+    fails: Rate,
+    fails_after_effect: Rate,
+    poison: Vec<Poison>,
+    /// The plan of a handler that meets with nothing unusual; made once, shared by all runs.
+    usual: Arc<[Stage]>,
+    /// The work alone: the plan of one that fails before its effect.
+    work: Arc<[Stage]>,
+    /// How often this consumer has failed over a message that fails some times: a fact of the
+    /// world, so no crash forgets it.
+    failures: BTreeMap<MessageId, u16>,
+}
+
+/// Where an effect takes place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// The place of the service in the list of the system.
+    pub service: u16,
+    /// Its node, which is called and can fail; without one the effect takes place in the handler
+    /// itself.
+    pub at: Option<NodeId>,
+}
+
+/// A copy for the next station of a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Forward {
+    /// The exchange.
+    pub exchange: Name,
+    /// The routing key.
+    pub routing_key: Name,
+    /// The broker gives it back when it cannot route it.
+    pub mandatory: bool,
+    /// Wait for its confirm; needs a confirm channel.
+    pub wait_for_confirm: bool,
+}
+
+/// Messages with which something is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Poison {
+    /// Which, sorted.
+    pub messages: Vec<MessageId>,
+    /// What they do.
+    pub kind: PoisonKind,
+}
+
+/// What a poison message does to a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PoisonKind {
+    /// It fails every time.
+    Always,
+    /// It fails this many times at each consumer and then succeeds. The world counts, so neither a
+    /// crash nor a lost header starts the count again.
+    Times(u16),
+    /// It fails while the process takes it for an attempt before this one, and only succeeds from
+    /// there on.
+    UntilAttempt(u16),
+    /// It takes this long instead of the usual time.
+    Takes(Dist),
+    /// It kills the process, after the usual time.
+    Kills,
+    /// It kills the process this many times at each consumer and then succeeds; the world counts.
+    KillsTimes(u16),
+}
+
+impl Script {
+    /// A handler that takes this long and has no effect yet.
+    pub fn takes(takes: Dist) -> Script {
+        let script = Script {
+            takes,
+            blocking: false,
+            effects: Vec::new(),
+            forward: Vec::new(),
+            reply: false,
+            fails: Rate::NEVER,
+            fails_after_effect: Rate::NEVER,
+            poison: Vec::new(),
+            usual: Arc::new([]),
+            work: Arc::new([]),
+            failures: BTreeMap::new(),
+        };
+        script.planned()
+    }
+
+    fn planned(mut self) -> Script {
+        self.usual = self.stages(self.takes).into();
+        self.work = Arc::new([self.work_stage(self.takes)]);
+        self
+    }
+
+    /// Its work keeps the whole process busy.
+    #[must_use]
+    pub fn blocking(self, blocking: bool) -> Script {
+        Script { blocking, ..self }.planned()
+    }
+
+    /// It has another effect, after those it has already.
+    #[must_use]
+    pub fn effect(mut self, target: Target) -> Script {
+        self.effects.push(target);
+        self.planned()
+    }
+
+    /// It publishes a copy after its effects.
+    #[must_use]
+    pub fn forward(mut self, forward: Forward) -> Script {
+        self.forward.push(forward);
+        self
+    }
+
+    /// It answers its message as a request, after everything else.
+    #[must_use]
+    pub fn reply(self, reply: bool) -> Script {
+        Script { reply, ..self }
+    }
+
+    /// It fails by chance, before its effect.
+    #[must_use]
+    pub fn fails(self, fails: Rate) -> Script {
+        Script { fails, ..self }
+    }
+
+    /// It fails by chance, after its effect.
+    #[must_use]
+    pub fn fails_after_effect(self, fails_after_effect: Rate) -> Script {
+        Script { fails_after_effect, ..self }
+    }
+
+    /// These messages do this.
+    #[must_use]
+    pub fn poison(mut self, mut messages: Vec<MessageId>, kind: PoisonKind) -> Script {
+        messages.sort_unstable();
+        self.poison.push(Poison { messages, kind });
+        self
+    }
+
+    fn work_stage(&self, takes: Dist) -> Stage {
+        if self.blocking { Stage::Compute(takes) } else { Stage::Work(takes) }
+    }
+
+    fn stages(&self, takes: Dist) -> Vec<Stage> {
+        let effect = |target: &Target| match *target {
+            Target { service, at: Some(at) } => Stage::Call { service, at },
+            Target { service, at: None } => Stage::Effect { service },
+        };
+        let mut stages = vec![self.work_stage(takes)];
+        stages.extend(self.effects.iter().map(effect));
+        stages
+    }
+
+    /// What follows the effects and depends on the message.
+    fn tail(&self, stages: &mut Vec<Stage>, delivered: &Delivered<'_>) {
+        for forward in &self.forward {
+            let copy = Outgoing::forward(
+                delivered.message,
+                forward.exchange.clone(),
+                forward.routing_key.clone(),
+            );
+            stages.push(Stage::Publish(Arc::new(Outgoing {
+                mandatory: forward.mandatory,
+                wait_for_confirm: forward.wait_for_confirm,
+                ..copy
+            })));
+        }
+        if self.reply {
+            stages.push(Stage::Reply);
+        }
+    }
+
+    fn poison_of(&self, msg: MessageId) -> Option<PoisonKind> {
+        let holds = |poison: &&Poison| poison.messages.binary_search(&msg).is_ok();
+        self.poison.iter().find(holds).map(|poison| poison.kind)
+    }
+
+    /// Counts a failure that the world wants `times` times. Returns false when there were enough.
+    fn fails_again(&mut self, msg: MessageId, times: u16) -> bool {
+        let failures = self.failures.entry(msg).or_insert(0);
+        let again = *failures < times;
+        *failures += u16::from(again);
+        again
+    }
+
+    fn poisoned(&mut self, delivered: &Delivered<'_>, kind: PoisonKind) -> Option<Plan> {
+        let msg = delivered.message.id;
+        let outcome = match kind {
+            PoisonKind::Always => Outcome::Failed(Failure::Poison),
+            PoisonKind::Times(times) if self.fails_again(msg, times) => {
+                Outcome::Failed(Failure::Flaky)
+            }
+            PoisonKind::UntilAttempt(attempt) if delivered.attempt < attempt => {
+                Outcome::Failed(Failure::Flaky)
+            }
+            PoisonKind::Kills => Outcome::Died,
+            PoisonKind::KillsTimes(times) if self.fails_again(msg, times) => Outcome::Died,
+            PoisonKind::Takes(takes) => {
+                let mut stages = self.stages(takes);
+                self.tail(&mut stages, delivered);
+                return Some(Plan::of(stages));
+            }
+            PoisonKind::Times(_) | PoisonKind::UntilAttempt(_) | PoisonKind::KillsTimes(_) => {
+                return None;
+            }
+        };
+        Some(Plan { stages: self.work.clone(), outcome })
+    }
+}
+
+impl Handler for Script {
+    fn handle(&mut self, delivered: &Delivered<'_>, ctx: &mut HandlerCtx<'_, '_>) -> Plan {
+        let poison =
+            if self.poison.is_empty() { None } else { self.poison_of(delivered.message.id) };
+        if let Some(plan) = poison.and_then(|kind| self.poisoned(delivered, kind)) {
+            return plan;
+        }
+        if ctx.happens("handler fails", self.fails) {
+            return Plan { stages: self.work.clone(), outcome: Outcome::Failed(Failure::Flaky) };
+        }
+        let outcome = if ctx.happens("handler fails after its effect", self.fails_after_effect) {
+            Outcome::Failed(Failure::Flaky)
+        } else {
+            Outcome::Done
+        };
+        let mut stages = self.usual.clone();
+        if outcome == Outcome::Done && (self.reply || !self.forward.is_empty()) {
+            let mut longer = stages.to_vec();
+            self.tail(&mut longer, delivered);
+            stages = longer.into();
+        }
+        Plan { stages, outcome }
+    }
+}
