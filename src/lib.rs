@@ -8,8 +8,12 @@ pub mod raft;
 pub mod search;
 pub mod talk;
 
-pub mod client;
 pub mod rabbit;
+
+pub mod client;
+pub mod store;
+
+pub mod system;
 
 pub mod check;
 

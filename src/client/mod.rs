@@ -22,7 +22,7 @@ pub mod retry;
 pub mod script;
 
 pub use connection::{ConnectionConfig, Session};
-pub use consumer::{AckWhen, ChannelMode, ConsumerConfig, OnCancel, OnFailure};
+pub use consumer::{AckWhen, ChannelMode, Consumer, ConsumerConfig, OnCancel, OnFailure};
 pub use handler::{Delivered, Handler, HandlerCtx, Outcome, Outgoing, Plan, Role, Stage};
 pub use producer::{
     Again, Keys, Mix, OnBlocked, Pacing, Pending, Producer, ProducerConfig, Rpc, Share,

@@ -1,0 +1,176 @@
+//! Puts a system together by names.
+
+use super::{Fault, Member, Setup, System};
+use crate::client::{Consumer, ConsumerConfig, Handler, Producer, ProducerConfig, Script, Target};
+use crate::kernel::{Dist, Link, NodeId, Planned, Span, Time, Triggered};
+use crate::rabbit::{self, Broker, DefinitionError};
+use crate::store::{Service, ServiceConfig};
+use crate::talk::{Cue, Name};
+
+/// Why a system cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// Two nodes have the same name.
+    #[error("two nodes are called \"{0}\"")]
+    Twice(Name),
+    /// A broker cannot start with what it was told to define.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+}
+
+/// Collects the parts of a [`System`].
+///
+/// Nodes are numbered in the order in which they are added; at the beginning of a run, and among
+/// things that happen at the same time, that order decides. Brokers therefore come first.
+#[derive(Clone, Debug)]
+pub struct SystemBuilder<H: Handler = Script> {
+    system: System<H>,
+}
+
+impl<H: Handler> Default for SystemBuilder<H> {
+    fn default() -> SystemBuilder<H> {
+        SystemBuilder::new()
+    }
+}
+
+impl<H: Handler> SystemBuilder<H> {
+    /// Nothing so far: no latency, seed 0, a horizon of one minute.
+    pub fn new() -> SystemBuilder<H> {
+        SystemBuilder {
+            system: System {
+                setup: Setup::of(Vec::new()),
+                names: Vec::new(),
+                horizon: Time::ZERO + Span::from_secs(60),
+                services: Vec::new(),
+                brokers: Vec::new(),
+                producers: Vec::new(),
+                consumers: Vec::new(),
+            },
+        }
+    }
+
+    fn add(&mut self, name: Name, member: Member<H>) -> Result<NodeId, BuildError> {
+        if self.system.names.contains(&name) {
+            return Err(BuildError::Twice(name));
+        }
+        let id = NodeId(self.system.names.len() as u32);
+        self.system.names.push(name);
+        self.system.setup.nodes.push(member);
+        Ok(id)
+    }
+
+    /// Adds a broker.
+    ///
+    /// # Errors
+    /// The name is taken, or the broker cannot define what it is told to.
+    pub fn broker(&mut self, name: &str, config: rabbit::Config) -> Result<NodeId, BuildError> {
+        let broker = Member::Broker(Box::new(Broker::new(config)?));
+        let id = self.add(name.into(), broker)?;
+        self.system.brokers.push(id);
+        Ok(id)
+    }
+
+    /// Adds a producer.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn producer(&mut self, config: ProducerConfig) -> Result<NodeId, BuildError> {
+        let name = config.name.clone();
+        let id = self.add(name, Member::Producer(Box::new(Producer::new(config))))?;
+        self.system.producers.push(id);
+        Ok(id)
+    }
+
+    /// Adds a consumer.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn consumer(&mut self, config: ConsumerConfig<H>) -> Result<NodeId, BuildError> {
+        let name = config.name.clone();
+        let id = self.add(name, Member::Consumer(Box::new(Consumer::new(config))))?;
+        self.system.consumers.push(id);
+        Ok(id)
+    }
+
+    /// Adds a service that is called over the network. Its index is given to it.
+    ///
+    /// # Errors
+    /// The name is taken, by a node or by a place where effects land.
+    pub fn service(&mut self, config: ServiceConfig) -> Result<Target, BuildError> {
+        let name = config.name.clone();
+        let service = self.place(name.clone())?;
+        let config = ServiceConfig { index: service, ..config };
+        let at = self.add(name, Member::Service(Box::new(Service::new(config))))?;
+        Ok(Target { service, at: Some(at) })
+    }
+
+    /// Adds a place where effects land inside the handlers, without a service that could fail.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn local_effect(&mut self, name: &str) -> Result<Target, BuildError> {
+        Ok(Target { service: self.place(name.into())?, at: None })
+    }
+
+    fn place(&mut self, name: Name) -> Result<u16, BuildError> {
+        if self.system.services.contains(&name) {
+            return Err(BuildError::Twice(name));
+        }
+        self.system.services.push(name);
+        Ok((self.system.services.len() - 1) as u16)
+    }
+
+    /// How long packets are under way between nodes without a latency of their own.
+    pub fn latency(&mut self, latency: Dist) -> &mut SystemBuilder<H> {
+        self.system.setup.latency = latency;
+        self
+    }
+
+    /// How long packets are under way between these two, in both directions.
+    pub fn link_latency(&mut self, a: NodeId, b: NodeId, latency: Dist) -> &mut SystemBuilder<H> {
+        for link in [Link { from: a, to: b }, Link { from: b, to: a }] {
+            self.system.setup.latencies.retain(|(its, _)| *its != link);
+            self.system.setup.latencies.push((link, latency));
+        }
+        self
+    }
+
+    /// Something goes wrong, or is put right, at a fixed time.
+    pub fn at(&mut self, at: Span, fault: Fault) -> &mut SystemBuilder<H> {
+        self.system.setup.plan.push(Planned { at: Time::ZERO + at, fault });
+        self
+    }
+
+    /// When the cue is seen, and `after` has passed, these happen, each after its own delay.
+    pub fn when(
+        &mut self,
+        cue: Cue,
+        after: Span,
+        faults: Vec<(Span, Fault)>,
+    ) -> &mut SystemBuilder<H> {
+        self.system.setup.triggers.push(Triggered { cue, after, faults });
+        self
+    }
+
+    /// When a run ends.
+    pub fn horizon(&mut self, horizon: Span) -> &mut SystemBuilder<H> {
+        self.system.horizon = Time::ZERO + horizon;
+        self
+    }
+
+    /// The seed of a run that is not given another.
+    pub fn seed(&mut self, seed: u64) -> &mut SystemBuilder<H> {
+        self.system.setup.seed = seed;
+        self
+    }
+
+    /// The node with this name, among those added so far.
+    pub fn node(&self, name: &str) -> Option<NodeId> {
+        self.system.node(name)
+    }
+
+    /// The system.
+    pub fn build(self) -> System<H> {
+        self.system
+    }
+}

@@ -1,0 +1,1 @@
+//! Steps as text, with the names of a system, both ways.
