@@ -17,4 +17,9 @@ pub mod system;
 
 pub mod check;
 
+pub mod scenario;
+
 pub mod report;
+
+#[cfg(feature = "cli")]
+pub mod cli;

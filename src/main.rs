@@ -1,2 +1,5 @@
 //! The `redeliver` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    redeliver::cli::main()
+}

@@ -1,0 +1,67 @@
+//! The scenarios that the program carries with it.
+
+/// An embedded scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Embedded {
+    /// The folder under `scenarios/`.
+    pub group: &'static str,
+    /// Its name: that of its file without the ending.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+/// Names the files of one folder once; a test compares the list with the folder.
+macro_rules! embed {
+    ($($group:literal: [$($name:literal),* $(,)?]),* $(,)?) => {
+        &[$($(Embedded {
+            group: $group,
+            name: $name,
+            text: include_str!(concat!("../../scenarios/", $group, "/", $name, ".toml")),
+        }),*),*]
+    };
+}
+
+/// All of them, by folder and name.
+pub const ALL: &[Embedded] = embed! {
+    "basics": [
+        "crash-before-ack",
+        "hello-queue",
+    ],
+};
+
+/// The embedded scenario with this name.
+pub fn find(name: &str) -> Option<&'static Embedded> {
+    ALL.iter().find(|embedded| embedded.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_scenario_of_the_folder_is_embedded() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        let mut files = BTreeSet::new();
+        for group in fs::read_dir(root).expect("scenarios/ is there") {
+            let group = group.expect("it can be read").path();
+            for file in fs::read_dir(&group).into_iter().flatten() {
+                let file = file.expect("it can be read").path();
+                if file.extension().is_some_and(|ending| ending == "toml") {
+                    let part =
+                        |path: &Path| path.file_stem().unwrap().to_string_lossy().into_owned();
+                    files.insert((part(&group), part(&file)));
+                }
+            }
+        }
+        let embedded: BTreeSet<_> =
+            ALL.iter().map(|one| (one.group.to_owned(), one.name.to_owned())).collect();
+        assert_eq!(embedded, files, "the list in embedded.rs and scenarios/ differ");
+        let names: BTreeSet<_> = ALL.iter().map(|one| one.name).collect();
+        assert_eq!(names.len(), ALL.len(), "two scenarios have the same name");
+    }
+}

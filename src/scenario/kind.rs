@@ -1,0 +1,571 @@
+//! What a value may be, and how a raw value becomes one.
+
+use crate::kernel::{Dist, Span, SpanError};
+use crate::talk::{Headers, Rate, Value};
+
+use super::keys::Table;
+use super::problem::{Problem, Problems, either, nearest};
+use super::raw::{Raw, RawValue};
+use super::tree::{self, Tree};
+
+/// What a value may be. The doc sentence of a [`super::keys::Key`] says what it is for.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// The name of a thing that is declared here. It may not be empty.
+    Name,
+    /// The name of a thing that is declared elsewhere.
+    Ref(Space),
+    /// True or false.
+    Bool,
+    /// A whole number in a range, both ends included.
+    Whole(i64, i64),
+    /// A duration with its unit, in a range, both ends included.
+    Span(Span, Span),
+    /// A duration that the real system writes as a bare number of this unit. Here it may also
+    /// carry a unit, when `quoted` is set.
+    Bare {
+        /// What a bare number counts.
+        unit: Unit,
+        /// The smallest number.
+        least: i64,
+        /// The largest number.
+        most: i64,
+        /// Whether a text such as "60s" is accepted as well.
+        quoted: bool,
+    },
+    /// A duration or a distribution of durations.
+    Dist,
+    /// How many per unit of time, such as "50/s": the gap between two.
+    Rate,
+    /// A probability, such as "5%".
+    Chance,
+    /// A part of the usual, such as "300%"; kept in whole percent.
+    Percent,
+    /// One of some words.
+    Choice(&'static [Word]),
+    /// A list.
+    List(&'static Kind),
+    /// One value, or a list of them.
+    Some(&'static Kind),
+    /// A table.
+    Table(&'static Table),
+    /// Several tables: `[[name]]`.
+    Tables(&'static Table),
+    /// One of several kinds: the first that fits.
+    Either(&'static [Kind]),
+    /// Any value of an AMQP table.
+    Amqp,
+}
+
+/// A word of a [`Kind::Choice`], and what it means.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    /// The word.
+    pub word: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// What a name is the name of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Space {
+    /// `[[rabbitmq.queue]]`
+    Queue,
+    /// `[[rabbitmq.exchange]]`; the empty name is the default exchange.
+    Exchange,
+    /// Either of the two.
+    QueueOrExchange,
+    /// `[[service]]`
+    Service,
+    /// A participant: a broker, a producer, a consumer (with its instances) or a service.
+    Node,
+    /// A broker.
+    Broker,
+    /// A producer or a consumer.
+    Client,
+}
+
+impl Space {
+    /// As messages call it.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Space::Queue => "queue",
+            Space::Exchange => "exchange",
+            Space::QueueOrExchange => "queue or exchange",
+            Space::Service => "service",
+            Space::Node => "participant",
+            Space::Broker => "broker",
+            Space::Client => "producer or consumer",
+        }
+    }
+}
+
+/// The unit of a bare number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the units")]
+pub enum Unit {
+    Milliseconds,
+    Seconds,
+}
+
+impl Unit {
+    /// As messages call it.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Unit::Milliseconds => "milliseconds",
+            Unit::Seconds => "seconds",
+        }
+    }
+
+    /// So many of them. Negative ones do not exist.
+    pub const fn span(self, n: i64) -> Span {
+        match self {
+            Unit::Milliseconds => Span::from_millis(n.unsigned_abs()),
+            Unit::Seconds => Span::from_secs(n.unsigned_abs()),
+        }
+    }
+
+    const fn of(self, span: Span) -> u64 {
+        match self {
+            Unit::Milliseconds => span.as_millis(),
+            Unit::Seconds => span.as_millis() / 1_000,
+        }
+    }
+}
+
+/// A value that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Datum {
+    /// [`Kind::Text`], [`Kind::Name`], [`Kind::Ref`].
+    Text(String),
+    /// [`Kind::Bool`].
+    Bool(bool),
+    /// [`Kind::Whole`], and [`Kind::Percent`] in percent.
+    Whole(i64),
+    /// [`Kind::Chance`].
+    Chance(Rate),
+    /// [`Kind::Span`] and [`Kind::Bare`].
+    Span(Span),
+    /// [`Kind::Dist`], and the gaps of a [`Kind::Rate`].
+    Dist(Dist),
+    /// [`Kind::Choice`].
+    Word(&'static str),
+    /// [`Kind::List`] and [`Kind::Tables`].
+    List(Vec<tree::Entry>),
+    /// [`Kind::Table`].
+    Table(Tree),
+    /// [`Kind::Amqp`].
+    Amqp(Value),
+}
+
+impl Kind {
+    /// What a value of this kind is, with its article and an example where one helps.
+    pub fn noun(&self) -> String {
+        match self {
+            Kind::Text => "a text".into(),
+            Kind::Name => "a name".into(),
+            Kind::Ref(space) => format!("the name of a {}", space.noun()),
+            Kind::Bool => "true or false".into(),
+            Kind::Whole(..) => "a whole number".into(),
+            Kind::Span(..) => "a duration such as \"20ms\"".into(),
+            Kind::Bare { unit, .. } => format!("a whole number of {}", unit.noun()),
+            Kind::Dist => {
+                "a duration such as \"20ms\", or { exponential = \"20ms\" }, or { uniform = [\"1ms\", \"5ms\"] }".into()
+            }
+            Kind::Rate => "a rate such as \"50/s\", or { poisson = \"50/s\" }".into(),
+            Kind::Chance => "a percentage such as \"5%\"".into(),
+            Kind::Percent => "a percentage such as \"300%\"".into(),
+            Kind::Choice(words) => {
+                let words: Vec<_> = words.iter().map(|word| format!("\"{}\"", word.word)).collect();
+                either(words.iter().map(String::as_str))
+            }
+            Kind::List(kind) => format!("a list, each item {}", kind.noun()),
+            Kind::Some(kind) => format!("{}, or a list of them", kind.noun()),
+            Kind::Table(_) => "a table".into(),
+            Kind::Tables(table) => format!("tables: [[{}]]", table.name),
+            Kind::Either(kinds) => {
+                let nouns: Vec<_> = kinds.iter().map(Kind::noun).collect();
+                either(nouns.iter().map(String::as_str))
+            }
+            Kind::Amqp => "a text, a number, true or false, a list or a table".into(),
+        }
+    }
+
+    /// Whether a raw value has the right shape, whatever it says.
+    fn fits(&self, raw: &RawValue) -> bool {
+        use RawValue as R;
+        match self {
+            Kind::Text
+            | Kind::Name
+            | Kind::Ref(_)
+            | Kind::Choice(_)
+            | Kind::Span(..)
+            | Kind::Chance
+            | Kind::Percent => matches!(raw, R::Text(_)),
+            Kind::Bool => matches!(raw, R::Bool(_)),
+            Kind::Whole(..) => matches!(raw, R::Whole(_)),
+            Kind::Bare { quoted, .. } => {
+                matches!(raw, R::Whole(_)) || (*quoted && matches!(raw, R::Text(_)))
+            }
+            Kind::Dist | Kind::Rate => matches!(raw, R::Text(_) | R::Table(_)),
+            Kind::List(_) => matches!(raw, R::List(_)),
+            Kind::Some(kind) => matches!(raw, R::List(_)) || kind.fits(raw),
+            Kind::Table(_) => matches!(raw, R::Table(_)),
+            Kind::Tables(_) => matches!(raw, R::Tables(_) | R::List(_)),
+            Kind::Either(kinds) => kinds.iter().any(|kind| kind.fits(raw)),
+            Kind::Amqp => true,
+        }
+    }
+
+    /// Reads a raw value. `None` when it is wrong, and then `problems` says why.
+    pub fn read(&self, raw: &Raw, key: &str, problems: &mut Problems) -> Option<Datum> {
+        if !self.fits(&raw.value) {
+            problems.push(self.wrong_type(raw, key));
+            return None;
+        }
+        match self {
+            Kind::Either(kinds) => {
+                let kind = kinds.iter().find(|kind| kind.fits(&raw.value));
+                kind.and_then(|kind| kind.read(raw, key, problems))
+            }
+            Kind::List(kind) => read_list(kind, raw, key, problems),
+            Kind::Some(kind) if matches!(raw.value, RawValue::List(_)) => {
+                read_list(kind, raw, key, problems)
+            }
+            Kind::Some(kind) => {
+                let value = kind.read(raw, key, problems)?;
+                Some(Datum::List(vec![tree::Entry { value, spot: raw.spot.clone(), given: true }]))
+            }
+            Kind::Table(table) => Some(Datum::Table(tree::read(table, raw, problems))),
+            Kind::Tables(table) => match &raw.value {
+                RawValue::Tables(items) | RawValue::List(items) => {
+                    read_items(&Kind::Table(table), items, key, problems)
+                }
+                _ => None,
+            },
+            Kind::Amqp => amqp(raw, problems).map(Datum::Amqp),
+            _ => self.read_single(raw, key, problems),
+        }
+    }
+
+    fn read_single(&self, raw: &Raw, key: &str, problems: &mut Problems) -> Option<Datum> {
+        let read = match (self, &raw.value) {
+            (Kind::Text | Kind::Ref(_), RawValue::Text(text)) => Ok(Datum::Text(text.clone())),
+            (Kind::Name, RawValue::Text(text)) if text.trim().is_empty() => {
+                Err(Wrong::new("a name may not be empty"))
+            }
+            (Kind::Name, RawValue::Text(text)) => Ok(Datum::Text(text.clone())),
+            (Kind::Bool, RawValue::Bool(yes)) => Ok(Datum::Bool(*yes)),
+            (Kind::Whole(least, most), RawValue::Whole(n)) => {
+                in_range(*n, *least, *most, key).map(Datum::Whole)
+            }
+            (Kind::Span(least, most), RawValue::Text(text)) => {
+                span(text).and_then(|span| in_span(span, *least, *most, key)).map(Datum::Span)
+            }
+            (Kind::Bare { unit, least, most, .. }, RawValue::Whole(n)) => {
+                in_range(*n, *least, *most, key).map(|n| Datum::Span(unit.span(n)))
+            }
+            (Kind::Bare { unit, least, most, .. }, RawValue::Text(text)) => span(text)
+                .and_then(|span| in_span(span, unit.span((*least).max(0)), unit.span(*most), key))
+                .map(Datum::Span),
+            (Kind::Dist, _) => dist(raw, key).map(Datum::Dist),
+            (Kind::Rate, _) => rate_dist(raw).map(Datum::Dist),
+            (Kind::Chance, RawValue::Text(text)) => text.parse().map(Datum::Chance).map_err(|_| {
+                Wrong::new(format!("`{key}` is a percentage from 0% to 100%, such as \"5%\""))
+            }),
+            (Kind::Percent, RawValue::Text(text)) => percent(text, key).map(Datum::Whole),
+            (Kind::Choice(words), RawValue::Text(text)) => choice(words, text, key),
+            _ => return None, // `fits` has ruled it out
+        };
+        match read {
+            Ok(datum) => Some(datum),
+            Err(wrong) => {
+                problems.push(wrong.at(raw));
+                None
+            }
+        }
+    }
+
+    fn wrong_type(&self, raw: &Raw, key: &str) -> Problem {
+        let title = format!("`{key}` is {}, but must be {}", raw.kind(), self.noun());
+        let problem = Problem::error(&raw.spot, title);
+        match (self, &raw.value) {
+            (Kind::Span(..) | Kind::Dist, RawValue::Whole(n)) => problem
+                .label("a number without a unit")
+                .help(format!("durations carry their unit: write \"{n}ms\" or \"{n}s\"")),
+            (Kind::Rate, RawValue::Whole(n)) => {
+                problem.label("a number without a unit").help(format!("write \"{n}/s\""))
+            }
+            (Kind::Bare { unit, .. }, RawValue::Text(text)) => {
+                let problem = problem.label("RabbitMQ takes only a bare number here");
+                match text.parse::<Span>() {
+                    Ok(span) => problem.help(format!("write {}", unit.of(span))),
+                    Err(_) => problem,
+                }
+            }
+            (Kind::Tables(table), RawValue::Table(_)) => problem
+                .help(format!("there can be several: write [[{0}]] in place of [{0}]", table.name)),
+            (Kind::Table(table), RawValue::Tables(_)) => problem
+                .help(format!("there is only one: write [{0}] in place of [[{0}]]", table.name)),
+            (Kind::Chance, RawValue::Float(x)) if (0.0..=1.0).contains(x) => {
+                problem.help(format!("write \"{}%\"", x * 100.0))
+            }
+            (Kind::Chance | Kind::Percent, RawValue::Whole(n)) => {
+                problem.help(format!("write \"{n}%\""))
+            }
+            (Kind::Bool, RawValue::Text(text)) if text == "true" || text == "false" => {
+                problem.help(format!("write {text} without quotes"))
+            }
+            (Kind::Whole(..), RawValue::Text(text)) if text.parse::<i64>().is_ok() => {
+                problem.help(format!("write {text} without quotes"))
+            }
+            _ => problem,
+        }
+    }
+}
+
+/// Why a value of the right type is wrong all the same.
+struct Wrong {
+    title: String,
+    label: String,
+    help: Option<String>,
+}
+
+impl Wrong {
+    fn new(title: impl Into<String>) -> Wrong {
+        Wrong { title: title.into(), label: String::new(), help: None }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Wrong {
+        self.help = Some(help.into());
+        self
+    }
+
+    fn at(self, raw: &Raw) -> Problem {
+        let problem = Problem::error(&raw.spot, self.title).label(self.label);
+        match self.help {
+            Some(help) => problem.help(help),
+            None => problem,
+        }
+    }
+}
+
+fn read_list(kind: &Kind, raw: &Raw, key: &str, problems: &mut Problems) -> Option<Datum> {
+    match &raw.value {
+        RawValue::List(items) => read_items(kind, items, key, problems),
+        _ => None,
+    }
+}
+
+fn read_items(kind: &Kind, items: &[Raw], key: &str, problems: &mut Problems) -> Option<Datum> {
+    let read = items.iter().filter_map(|item| {
+        let value = kind.read(item, key, problems)?;
+        Some(tree::Entry { value, spot: item.spot.clone(), given: true })
+    });
+    Some(Datum::List(read.collect()))
+}
+
+fn in_range(n: i64, least: i64, most: i64, key: &str) -> Result<i64, Wrong> {
+    if (least..=most).contains(&n) {
+        return Ok(n);
+    }
+    let title = match (least, most) {
+        (_, i64::MAX) if least == 0 => format!("`{key}` may not be negative"),
+        (_, i64::MAX) => format!("`{key}` must be at least {least}"),
+        _ => format!("`{key}` must be from {least} to {most}"),
+    };
+    Err(Wrong::new(title))
+}
+
+fn in_span(span: Span, least: Span, most: Span, key: &str) -> Result<Span, Wrong> {
+    if span < least && span.is_zero() {
+        return Err(Wrong::new(format!("`{key}` may not be zero")));
+    }
+    if span < least {
+        return Err(Wrong::new(format!("`{key}` must be at least {least}")));
+    }
+    if span > most {
+        return Err(Wrong::new(format!("`{key}` may be at most {most}")));
+    }
+    Ok(span)
+}
+
+fn span(text: &str) -> Result<Span, Wrong> {
+    text.parse::<Span>().map_err(|error| {
+        let wrong = Wrong::new(error.to_string());
+        match &error {
+            SpanError::UnknownUnit(unit) => {
+                let words = [
+                    ("msec", "ms"),
+                    ("msecs", "ms"),
+                    ("millis", "ms"),
+                    ("milliseconds", "ms"),
+                    ("millisecond", "ms"),
+                    ("sec", "s"),
+                    ("secs", "s"),
+                    ("second", "s"),
+                    ("seconds", "s"),
+                    ("min", "m"),
+                    ("mins", "m"),
+                    ("minute", "m"),
+                    ("minutes", "m"),
+                    ("hour", "h"),
+                    ("hours", "h"),
+                    ("hr", "h"),
+                    ("MS", "ms"),
+                    ("S", "s"),
+                    ("usec", "us"),
+                    ("micros", "us"),
+                ];
+                let known = words.iter().find(|(word, _)| *word == unit);
+                match known {
+                    Some((_, short)) => {
+                        let number = text.trim().trim_end_matches(unit.as_str()).trim();
+                        wrong.help(format!("write \"{number}{short}\""))
+                    }
+                    None => wrong,
+                }
+            }
+            _ => wrong,
+        }
+    })
+}
+
+/// Reads a table of exactly one key, such as `{ exponential = "20ms" }`.
+fn only_field<'a>(raw: &'a Raw, known: &[&str], what: &str) -> Result<(&'a str, &'a Raw), Wrong> {
+    let [field] = raw.fields() else {
+        let known = either(known.iter().copied());
+        return Err(Wrong::new(format!("{what} is a table with one key: {known}")));
+    };
+    if known.contains(&field.key.as_str()) {
+        return Ok((&field.key, &field.value));
+    }
+    let wrong = Wrong::new(format!("unknown {what} `{}`", field.key));
+    Err(match nearest(&field.key, known.iter().copied()) {
+        Some(near) => wrong.help(format!("did you mean `{near}`?")),
+        None => wrong.help(format!("there are {}", known.join(", "))),
+    })
+}
+
+fn dist(raw: &Raw, key: &str) -> Result<Dist, Wrong> {
+    if let Some(text) = raw.as_text() {
+        return span(text).map(Dist::Fixed);
+    }
+    match only_field(raw, &["fixed", "exponential", "uniform"], "distribution")? {
+        ("uniform", value) => {
+            let pair = match &value.value {
+                RawValue::List(items) => items.as_slice(),
+                _ => &[],
+            };
+            let [low, high] = pair else {
+                return Err(Wrong::new(
+                    "`uniform` is a list of two durations, such as [\"1ms\", \"5ms\"]",
+                ));
+            };
+            let (low, high) = (span_of(low, key)?, span_of(high, key)?);
+            if low > high {
+                return Err(Wrong::new(format!("{low} is longer than {high}"))
+                    .help("the shorter duration stands first"));
+            }
+            Ok(Dist::Uniform(low, high))
+        }
+        ("exponential", value) => span_of(value, key).map(Dist::Exponential),
+        (_, value) => span_of(value, key).map(Dist::Fixed),
+    }
+}
+
+fn span_of(raw: &Raw, key: &str) -> Result<Span, Wrong> {
+    match raw.as_text() {
+        Some(text) => span(text),
+        None => Err(Wrong::new(format!(
+            "`{key}` needs a duration such as \"20ms\" here, not {}",
+            raw.kind()
+        ))),
+    }
+}
+
+fn rate_dist(raw: &Raw) -> Result<Dist, Wrong> {
+    if let Some(text) = raw.as_text() {
+        return rate(text).map(Dist::Fixed);
+    }
+    let (kind, value) = only_field(raw, &["fixed", "poisson"], "rate")?;
+    let text = value.as_text().unwrap_or_default();
+    let gap = rate(text)?;
+    Ok(if kind == "poisson" { Dist::Exponential(gap) } else { Dist::Fixed(gap) })
+}
+
+/// The gap between two when there are so many per unit.
+fn rate(text: &str) -> Result<Span, Wrong> {
+    let shape =
+        || Wrong::new("a rate is a number per unit of time, such as \"50/s\" or \"3000/m\"");
+    let (number, unit) = text.split_once('/').ok_or_else(|| {
+        let digits = text.trim();
+        let wrong = shape();
+        if digits.parse::<u64>().is_ok() {
+            wrong.help(format!("write \"{digits}/s\""))
+        } else {
+            wrong
+        }
+    })?;
+    let number = number.trim().replace('_', "");
+    let number: f64 = number.parse().map_err(|_| shape())?;
+    let unit = format!("1{}", unit.trim())
+        .parse::<Span>()
+        .map_err(|_| shape().help("the unit is one of ms, s, m, h"))?;
+    if !number.is_finite() || number <= 0.0 {
+        return Err(Wrong::new("a rate must be above zero"));
+    }
+    let gap = unit.as_nanos() as f64 / number;
+    if gap < 1.0 {
+        return Err(Wrong::new("a rate may be at most \"1000000000/s\""));
+    }
+    Ok(Span::from_nanos(gap.round() as u64))
+}
+
+fn percent(text: &str, key: &str) -> Result<i64, Wrong> {
+    let number = text.trim().strip_suffix('%').and_then(|number| number.trim().parse().ok());
+    match number {
+        Some(percent @ 1..=1_000_000) => Ok(percent),
+        _ => Err(Wrong::new(format!(
+            "`{key}` is a whole percentage of at least 1%, such as \"300%\""
+        ))),
+    }
+}
+
+fn choice(words: &'static [Word], text: &str, key: &str) -> Result<Datum, Wrong> {
+    if let Some(word) = words.iter().find(|word| word.word == text) {
+        return Ok(Datum::Word(word.word));
+    }
+    let known = || words.iter().map(|word| word.word);
+    let wrong = Wrong::new(format!("`{key}` knows no \"{text}\""));
+    Err(match nearest(text, known()) {
+        Some(near) => wrong.help(format!("did you mean \"{near}\"?")),
+        None => wrong.help(format!("it is one of {}", either(known()))),
+    })
+}
+
+/// A value of an AMQP table. Types matter there, so nothing is converted.
+fn amqp(raw: &Raw, problems: &mut Problems) -> Option<Value> {
+    Some(match &raw.value {
+        RawValue::Text(text) => Value::from(text.as_str()),
+        RawValue::Whole(n) => Value::Int(*n),
+        RawValue::Float(x) => Value::Double(x.to_bits()),
+        RawValue::Bool(yes) => Value::Bool(*yes),
+        RawValue::Datetime(_) => {
+            let title = "a date is not a value that a scenario can carry";
+            problems.push(Problem::error(&raw.spot, title).help("write it as a text"));
+            return None;
+        }
+        RawValue::List(items) | RawValue::Tables(items) => {
+            Value::List(items.iter().filter_map(|item| amqp(item, problems)).collect())
+        }
+        RawValue::Table(fields) => {
+            let pairs = fields.iter().filter_map(|field| {
+                Some((field.key.as_str().into(), amqp(&field.value, problems)?))
+            });
+            Value::Table(pairs.collect::<Headers>())
+        }
+    })
+}

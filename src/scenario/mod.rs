@@ -1,0 +1,186 @@
+//! Scenarios: a TOML file says which system runs, what goes wrong in it, and what is expected.
+//!
+//! The text becomes [`raw`] values with their places, these are read against the one table of
+//! [`keys`] into a [`tree`], which is then checked as a whole and becomes a system. Everything that
+//! is wrong is a [`problem`], with its place and a mend, and all of them are reported together.
+
+pub mod embedded;
+pub mod keys;
+pub mod kind;
+mod path;
+pub mod problem;
+pub mod raw;
+mod schema;
+mod template;
+pub mod tree;
+
+use std::sync::Arc;
+
+pub use problem::{Problem, Problems, Severity, Source, Spot};
+pub use schema::json_schema;
+pub use template::template;
+
+use crate::kernel::Span;
+use tree::Tree;
+
+/// A scenario file may have at most so many bytes.
+pub const LARGEST: usize = 1 << 20;
+
+/// A scenario that was read and found possible.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    name: String,
+    source: Arc<Source>,
+    tree: Tree,
+}
+
+impl Scenario {
+    /// Reads a scenario. `name` is the path of its file, or the name of an embedded one;
+    /// `overrides` are settings such as `consumer.worker.prefetch=1`, which win over the text.
+    ///
+    /// The second result holds the warnings.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, warnings included, in the order of the text.
+    pub fn load(
+        name: &str,
+        text: &str,
+        overrides: &[String],
+    ) -> Result<(Scenario, Problems), Problems> {
+        let mut problems = Problems::default();
+        if let Some(problem) = refuse(name, text) {
+            problems.push(problem);
+            return Err(problems);
+        }
+        let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
+        let (mut raw, whole) = raw::parse(&source, &mut problems);
+        for (n, option) in overrides.iter().enumerate() {
+            path::set(&mut raw, option, n, &mut problems);
+        }
+        // where lines had to be left out, what they said is missing, and to say so would mislead
+        let mut more = Problems::default();
+        let tree = tree::read(&keys::SCENARIO, &raw, &mut more);
+        for problem in more {
+            if whole || !problem.consequence {
+                problems.push(problem);
+            }
+        }
+        let problems = problems.sorted();
+        if problems.may_run() {
+            Ok((Scenario { name: stem(name).to_owned(), source, tree }, problems))
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// As [`Scenario::load`], for the bytes of a file, which may be no text at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scenario::load`].
+    pub fn load_bytes(
+        name: &str,
+        bytes: &[u8],
+        overrides: &[String],
+    ) -> Result<(Scenario, Problems), Problems> {
+        if bytes.len() <= LARGEST
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            return Scenario::load(name, text, overrides);
+        }
+        let mut problems = Problems::default();
+        problems.push(if bytes.len() > LARGEST {
+            too_large(name, bytes.len())
+        } else {
+            Problem::of_file(name, "this is not a text file")
+                .help("a scenario is a TOML file in UTF-8; `redeliver new NAME` writes one")
+        });
+        Err(problems)
+    }
+
+    /// Its name: that of its file, without folder and ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The line that says what it shows.
+    pub fn title(&self) -> &str {
+        self.tree.text("title").unwrap_or_default()
+    }
+
+    /// The claims of the guide that it examines.
+    pub fn claims(&self) -> impl Iterator<Item = &str> {
+        self.tree.list("claim").iter().filter_map(tree::Entry::as_text)
+    }
+
+    /// Whose rules and defaults the brokers follow, such as `rabbitmq-4.2`.
+    pub fn profile(&self) -> &str {
+        self.tree.text("profile").unwrap_or_default()
+    }
+
+    /// How much time is simulated.
+    pub fn horizon(&self) -> Span {
+        self.tree.span("horizon").unwrap_or_default()
+    }
+
+    /// The seed that is used when nobody gives one.
+    pub fn seed(&self) -> u64 {
+        self.tree.number("seed")
+    }
+
+    /// How long messages may take after the last fault was put right before they count as stuck.
+    pub fn settle(&self) -> Span {
+        self.tree.span("settle").unwrap_or_default()
+    }
+
+    /// The text that it was read from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Everything it says, checked.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The line and the column of a setting such as `consumer.worker.on_failure`, counted from 1.
+    /// `None` when the file does not say it, because it is a default or was set by an option.
+    pub fn place(&self, path: &str) -> Option<(usize, usize)> {
+        let spot = path::find(&self.tree, path)?;
+        (spot.source == self.source).then(|| spot.line_column())
+    }
+}
+
+/// What is no scenario at all.
+fn refuse(name: &str, text: &str) -> Option<Problem> {
+    if text.len() > LARGEST {
+        return Some(too_large(name, text.len()));
+    }
+    if text.contains('\0') {
+        return Some(
+            Problem::of_file(name, "this is not a text file")
+                .help("a scenario is a TOML file in UTF-8; `redeliver new NAME` writes one"),
+        );
+    }
+    let says_something =
+        text.lines().any(|line| !line.trim().is_empty() && !line.trim().starts_with('#'));
+    (!says_something).then(|| {
+        Problem::of_file(name, "this file says nothing")
+            .help("`redeliver new NAME` writes a scenario to start from")
+    })
+}
+
+fn too_large(name: &str, bytes: usize) -> Problem {
+    Problem::of_file(
+        name,
+        format!("this file has {bytes} bytes, and a scenario has at most {LARGEST}"),
+    )
+    .help("is it a scenario? `messages = 100000` says as much as a hundred thousand lines")
+}
+
+/// The last part of a path, without its ending.
+fn stem(name: &str) -> &str {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    file.strip_suffix(".toml").unwrap_or(file)
+}
