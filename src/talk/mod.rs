@@ -5,6 +5,7 @@ pub mod message;
 pub mod name;
 pub mod note;
 pub mod rate;
+pub mod trace;
 
 pub use amqp::{
     Bind, ChannelNo, Consume, Delivery, Done, ExchangeDeclare, Frame, Method, QueueDeclare, Reply,
@@ -14,6 +15,7 @@ pub use message::{Headers, Message, Properties, Publication, Value};
 pub use name::{MessageId, Name, QueueId};
 pub use note::{Death, Failure, Fate, Gone, Note, Returned, Settle};
 pub use rate::Rate;
+pub use trace::Trace;
 
 use crate::kernel::{NodeId, Talk};
 
@@ -65,6 +67,40 @@ pub enum Timer {
     Client(ClientTimer),
     /// A downstream service finishes the call with this number.
     Service(u64),
+}
+
+impl Timer {
+    /// The timer without the number that counts up in its name, and that number, if it has one.
+    pub(crate) const fn split(self) -> (Timer, Option<u64>) {
+        match self {
+            Timer::Service(n) => (Timer::Service(0), Some(n)),
+            Timer::Client(ClientTimer::Handler(n)) => {
+                (Timer::Client(ClientTimer::Handler(0)), Some(n))
+            }
+            Timer::Client(ClientTimer::ConfirmTimeout(n)) => {
+                (Timer::Client(ClientTimer::ConfirmTimeout(0)), Some(n))
+            }
+            Timer::Client(ClientTimer::ReplyTimeout(n)) => {
+                (Timer::Client(ClientTimer::ReplyTimeout(0)), Some(n))
+            }
+            other => (other, None),
+        }
+    }
+
+    /// The opposite of [`Timer::split`].
+    pub(crate) const fn numbered(self, n: u64) -> Timer {
+        match self {
+            Timer::Service(_) => Timer::Service(n),
+            Timer::Client(ClientTimer::Handler(_)) => Timer::Client(ClientTimer::Handler(n)),
+            Timer::Client(ClientTimer::ConfirmTimeout(_)) => {
+                Timer::Client(ClientTimer::ConfirmTimeout(n))
+            }
+            Timer::Client(ClientTimer::ReplyTimeout(_)) => {
+                Timer::Client(ClientTimer::ReplyTimeout(n))
+            }
+            other => other,
+        }
+    }
 }
 
 /// The timers of a RabbitMQ node.

@@ -5,7 +5,7 @@ use super::name::{MessageId, Name, QueueId};
 use crate::kernel::NodeId;
 
 /// One thing that happened to a message, a queue or a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Note {
     // ── the application that sends, and its client ──
     /// An application handed a message to its client. This is where a message begins.
@@ -293,6 +293,54 @@ pub enum Note {
     },
 }
 
+/// Matches a note by whether it is about a message: the one list of which are.
+macro_rules! about {
+    ($note:expr, $msg:ident => $about:expr, $else:expr) => {
+        match $note {
+            Note::Submitted { $msg, .. }
+            | Note::Published { $msg, .. }
+            | Note::Confirmed { $msg, .. }
+            | Note::Refused { $msg, .. }
+            | Note::Returned { $msg, .. }
+            | Note::Unknown { $msg, .. }
+            | Note::GaveUp { $msg, .. }
+            | Note::Unroutable { $msg, .. }
+            | Note::Enqueued { $msg, .. }
+            | Note::Overflowed { $msg, .. }
+            | Note::Pushed { $msg, .. }
+            | Note::Acked { $msg, .. }
+            | Note::Requeued { $msg, .. }
+            | Note::Discarded { $msg, .. }
+            | Note::Lost { $msg, .. }
+            | Note::Recovered { $msg, .. }
+            | Note::Received { $msg, .. }
+            | Note::Started { $msg, .. }
+            | Note::Failed { $msg, .. }
+            | Note::Died { $msg, .. }
+            | Note::Called { $msg, .. }
+            | Note::Effect { $msg, .. }
+            | Note::Deduplicated { $msg, .. }
+            | Note::CallFailed { $msg, .. }
+            | Note::Settled { $msg, .. }
+            | Note::Retried { $msg, .. }
+            | Note::Parked { $msg, .. }
+            | Note::Replied { $msg, .. }
+            | Note::Answered { $msg, .. } => $about,
+            Note::QueueDeclared { .. }
+            | Note::QueueGone { .. }
+            | Note::Subscribed { .. }
+            | Note::Unsubscribed { .. }
+            | Note::ChannelClosed { .. }
+            | Note::ConnectionClosed { .. }
+            | Note::Blocked { .. }
+            | Note::Unblocked { .. }
+            | Note::Elected { .. }
+            | Note::Connected { .. }
+            | Note::Disconnected { .. } => $else,
+        }
+    };
+}
+
 impl Note {
     /// The name of this kind of note, as scenarios and reports write it.
     pub const fn kind(&self) -> &'static str {
@@ -342,48 +390,13 @@ impl Note {
 
     /// The message that it is about, if it is about one.
     pub const fn msg(&self) -> Option<MessageId> {
-        match *self {
-            Note::Submitted { msg, .. }
-            | Note::Published { msg, .. }
-            | Note::Confirmed { msg, .. }
-            | Note::Refused { msg, .. }
-            | Note::Returned { msg, .. }
-            | Note::Unknown { msg, .. }
-            | Note::GaveUp { msg, .. }
-            | Note::Unroutable { msg, .. }
-            | Note::Enqueued { msg, .. }
-            | Note::Overflowed { msg, .. }
-            | Note::Pushed { msg, .. }
-            | Note::Acked { msg, .. }
-            | Note::Requeued { msg, .. }
-            | Note::Discarded { msg, .. }
-            | Note::Lost { msg, .. }
-            | Note::Recovered { msg, .. }
-            | Note::Received { msg, .. }
-            | Note::Started { msg, .. }
-            | Note::Failed { msg, .. }
-            | Note::Died { msg, .. }
-            | Note::Called { msg, .. }
-            | Note::Effect { msg, .. }
-            | Note::Deduplicated { msg, .. }
-            | Note::CallFailed { msg, .. }
-            | Note::Settled { msg, .. }
-            | Note::Retried { msg, .. }
-            | Note::Parked { msg, .. }
-            | Note::Replied { msg, .. }
-            | Note::Answered { msg, .. } => Some(msg),
-            Note::QueueDeclared { .. }
-            | Note::QueueGone { .. }
-            | Note::Subscribed { .. }
-            | Note::Unsubscribed { .. }
-            | Note::ChannelClosed { .. }
-            | Note::ConnectionClosed { .. }
-            | Note::Blocked { .. }
-            | Note::Unblocked { .. }
-            | Note::Elected { .. }
-            | Note::Connected { .. }
-            | Note::Disconnected { .. } => None,
-        }
+        about!(self, msg => Some(*msg), None)
+    }
+
+    /// The same note about another message; nothing changes when it is about none.
+    pub(super) fn about(mut self, other: MessageId) -> Note {
+        about!(&mut self, msg => *msg = other, {});
+        self
     }
 }
 
