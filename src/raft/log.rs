@@ -13,6 +13,9 @@ pub struct Entry<C> {
     pub command: Option<C>,
 }
 
+/// Term and place of an entry.
+pub(super) type Place = (Term, Index);
+
 /// Entries from `base + 1` on. What was before is contained in a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Log<C> {
@@ -101,7 +104,7 @@ impl<C: Clone> Log<C> {
 
     /// The entries from `next` on, and term and place of the one before; `None` when some of them
     /// are no longer here.
-    pub(super) fn from(&self, next: Index) -> Option<((Term, Index), Vec<Entry<C>>)> {
+    pub(super) fn from(&self, next: Index) -> Option<(Place, Vec<Entry<C>>)> {
         let previous = next.checked_sub(1)?;
         let term = self.term_at(previous)?;
         let skip = (previous - self.base.1) as usize;

@@ -89,12 +89,10 @@ impl Node for Member {
         match input {
             Input::Start => self.raft.start(&mut out),
             Input::Message { from, msg } => {
-                if self.cheats {
-                    if let Message::VoteRequest { pre, term, .. } = msg {
-                        // votes for whoever asks, however often, whatever it has in its log
-                        out.push(Output::Send(from, Message::Vote { pre, term, granted: true }));
-                        return self.carry_out(out, ctx);
-                    }
+                if let (true, &Message::VoteRequest { pre, term, .. }) = (self.cheats, &msg) {
+                    // votes for whoever asks, however often, whatever it has in its log
+                    out.push(Output::Send(from, Message::Vote { pre, term, granted: true }));
+                    return self.carry_out(out, ctx);
                 }
                 self.raft.receive(from, msg, &mut out);
             }
