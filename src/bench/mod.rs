@@ -3,3 +3,4 @@
 //! Only ratios from one interleaved run mean something on a shared machine, so each figure is the
 //! median of rounds in which all cases of a workload run in turn.
 pub mod kernel;
+pub mod pipeline;

@@ -1,10 +1,10 @@
 //! W3 and W4: RabbitMQ pipelines in which every hop is an event.
 
 use crate::check::{Ledger, Rules};
-use crate::client::{ConsumerConfig, OnFailure, Pacing, ProducerConfig, Script};
+use crate::client::{ConnectionConfig, ConsumerConfig, OnFailure, Pacing, ProducerConfig, Script};
 use crate::kernel::{Dist, Fault, NodeId, Planned, Span, Time, Timeline, Watch, mix};
 use crate::rabbit::{Config, Profile};
-use crate::system::{Member, System, SystemBuilder};
+use crate::system::{BuildError, Member, System, SystemBuilder};
 use crate::talk::{Headers, Mq, QueueDeclare};
 
 /// One message is published every 100 µs.
@@ -14,19 +14,17 @@ const BROKER: NodeId = NodeId(0);
 
 /// One producer with confirms, one durable classic queue, three consumers with prefetch 64 that
 /// take 200 µs for a message and acknowledge it; hops of 0.8 to 1.2 ms.
-pub fn pipeline(messages: u32) -> System {
-    let mut builder = SystemBuilder::new();
-    let built = build(&mut builder, messages);
-    debug_assert!(built.is_ok(), "{built:?}");
-    let span = GAP.times(u64::from(messages)) + Span::from_secs(1);
-    builder.horizon(span);
-    builder.build()
+///
+/// # Errors
+/// None that is known: what is built here is well-formed.
+pub fn pipeline(messages: u32) -> Result<System, BuildError> {
+    build(messages, Span::from_secs(1))
 }
 
-fn build(
-    builder: &mut SystemBuilder<Script>,
-    messages: u32,
-) -> Result<(), crate::system::BuildError> {
+fn build(messages: u32, reconnect: Span) -> Result<System, BuildError> {
+    let mut builder: SystemBuilder<Script> = SystemBuilder::new();
+    let connection =
+        ConnectionConfig { reconnect: Dist::Fixed(reconnect), ..ConnectionConfig::to(BROKER) };
     let queue = QueueDeclare {
         queue: "orders".into(),
         durable: true,
@@ -38,6 +36,7 @@ fn build(
     let target = builder.local_effect("ledger")?;
     builder.producer(ProducerConfig {
         messages,
+        connection: connection.clone(),
         pacing: Pacing::Every(Dist::Fixed(GAP)),
         ..ProducerConfig::to_queue("checkout", BROKER, "orders")
     })?;
@@ -45,6 +44,7 @@ fn build(
         let name = format!("worker-{number}");
         let script = Script::takes(Dist::Fixed(Span::from_micros(200))).effect(target);
         builder.consumer(ConsumerConfig {
+            connection: connection.clone(),
             prefetch: 64,
             concurrency: 1,
             on_failure: OnFailure::NackRequeue,
@@ -53,7 +53,8 @@ fn build(
         })?;
     }
     builder.latency(Dist::Uniform(Span::from_micros(800), Span::from_micros(1_200)));
-    Ok(())
+    builder.horizon(GAP.times(u64::from(messages)) + Span::from_secs(1));
+    Ok(builder.build())
 }
 
 /// W4: a thousand messages; one consumer dies for good, and the broker is killed and starts again
@@ -62,18 +63,17 @@ pub struct Faulty {
     system: System,
 }
 
-impl Default for Faulty {
-    fn default() -> Faulty {
-        let mut system = pipeline(1_000);
-        for node in &mut system.setup.nodes {
-            node.reconnect_after(Span::from_millis(5));
-        }
-        system.horizon = Time::ZERO + Span::from_millis(400);
-        Faulty { system }
-    }
-}
-
 impl Faulty {
+    /// The system without its faults.
+    ///
+    /// # Errors
+    /// None that is known, as for [`pipeline`].
+    pub fn new() -> Result<Faulty, BuildError> {
+        let mut system = build(1_000, Span::from_millis(5))?;
+        system.horizon = Time::ZERO + Span::from_millis(400);
+        Ok(Faulty { system })
+    }
+
     /// Plays the run of one seed; returns how many steps it took.
     pub fn run(&self, seed: u64, watch: &mut impl Watch<Mq>) -> u64 {
         let draw = |n: u64, below: u64| mix(seed.wrapping_mul(31).wrapping_add(n)) % below;
