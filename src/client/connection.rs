@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::kernel::{Ctx, Dist, Link, NodeId, Site, Span};
+use crate::kernel::{Ctx, Dist, NodeId, Site, Span};
 use crate::talk::{ClientTimer, Frame, Method, Mq, Msg, Note, Request, Timer};
 
 /// The channel that clients of the model work on.
@@ -173,14 +173,19 @@ impl Session {
     /// The connection is gone, or is given up, for good. Returns whether work could be done on it.
     pub(super) fn leave(&mut self, config: &ConnectionConfig, ctx: &mut Ctx<'_, Mq>) -> bool {
         let was_up = self.is_up();
-        self.reset();
-        ctx.disarm(Timer::Client(ClientTimer::ConnectTimeout));
-        ctx.disarm(Timer::Client(ClientTimer::Heartbeat));
-        ctx.disarm(Timer::Client(ClientTimer::Reconnect));
+        self.vanish(ctx);
         if was_up {
             ctx.note(Note::Disconnected { from: config.broker });
         }
         was_up
+    }
+
+    /// The process kills itself, and nobody in it notices anything.
+    pub(super) fn vanish(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        self.reset();
+        ctx.disarm(Timer::Client(ClientTimer::ConnectTimeout));
+        ctx.disarm(Timer::Client(ClientTimer::Heartbeat));
+        ctx.disarm(Timer::Client(ClientTimer::Reconnect));
     }
 
     /// The process is gone, and its connection with it.
@@ -224,9 +229,4 @@ pub(super) fn request(channel: u16, method: Method) -> Msg {
 
 fn half(span: Span) -> Span {
     Span::from_nanos((span.as_nanos() / 2).max(1))
-}
-
-/// The two directions between a client and its peer.
-pub fn both_ways(a: NodeId, b: NodeId) -> [Link; 2] {
-    [Link { from: a, to: b }, Link { from: b, to: a }]
 }

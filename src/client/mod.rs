@@ -22,7 +22,9 @@ pub mod retry;
 pub mod script;
 
 pub use connection::{ConnectionConfig, Session};
-pub use consumer::{AckWhen, ChannelMode, Consumer, ConsumerConfig, OnCancel, OnFailure};
+pub use consumer::{
+    AckWhen, Awaits, ChannelMode, Consumer, ConsumerConfig, Held, OnCancel, OnFailure, Run,
+};
 pub use handler::{Delivered, Handler, HandlerCtx, Outcome, Outgoing, Plan, Role, Stage};
 pub use producer::{
     Again, Keys, Mix, OnBlocked, Pacing, Pending, Producer, ProducerConfig, Rpc, Share,
