@@ -2,5 +2,10 @@
 //!
 //! Only ratios from one interleaved run mean something on a shared machine, so each figure is the
 //! median of rounds in which all cases of a workload run in turn.
+
+pub mod figures;
 pub mod kernel;
+pub mod memory;
 pub mod pipeline;
+
+pub use figures::{Figure, Size, run};

@@ -18,10 +18,18 @@ const BROKER: NodeId = NodeId(0);
 /// # Errors
 /// None that is known: what is built here is well-formed.
 pub fn pipeline(messages: u32) -> Result<System, BuildError> {
-    build(messages, Span::from_secs(1))
+    build(messages, CONSUMERS, Span::from_secs(1))
 }
 
-fn build(messages: u32, reconnect: Span) -> Result<System, BuildError> {
+/// The same without consumers: everything that is published stays in the queue.
+///
+/// # Errors
+/// None that is known, as for [`pipeline`].
+pub fn backlog(messages: u32) -> Result<System, BuildError> {
+    build(messages, 0, Span::from_secs(1))
+}
+
+fn build(messages: u32, consumers: u32, reconnect: Span) -> Result<System, BuildError> {
     let mut builder: SystemBuilder<Script> = SystemBuilder::new();
     let connection =
         ConnectionConfig { reconnect: Dist::Fixed(reconnect), ..ConnectionConfig::to(BROKER) };
@@ -40,7 +48,7 @@ fn build(messages: u32, reconnect: Span) -> Result<System, BuildError> {
         pacing: Pacing::Every(Dist::Fixed(GAP)),
         ..ProducerConfig::to_queue("checkout", BROKER, "orders")
     })?;
-    for number in 1..=CONSUMERS {
+    for number in 1..=consumers {
         let name = format!("worker-{number}");
         let script = Script::takes(Dist::Fixed(Span::from_micros(200))).effect(target);
         builder.consumer(ConsumerConfig {
@@ -69,7 +77,7 @@ impl Faulty {
     /// # Errors
     /// None that is known, as for [`pipeline`].
     pub fn new() -> Result<Faulty, BuildError> {
-        let mut system = build(1_000, Span::from_millis(5))?;
+        let mut system = build(1_000, CONSUMERS, Span::from_millis(5))?;
         system.horizon = Time::ZERO + Span::from_millis(400);
         Ok(Faulty { system })
     }
