@@ -23,3 +23,6 @@ pub mod report;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+
+#[cfg(feature = "tui")]
+pub mod tui;

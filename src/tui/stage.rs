@@ -1,0 +1,147 @@
+//! Who takes part in a run, and in which lane each of them is drawn.
+
+use crate::check::Role as Part;
+use crate::kernel::{History, NodeId, Step};
+use crate::report::Names;
+use crate::talk::{Mq, Name, Note, QueueId};
+
+/// Something that is drawn with a lane or a box of its own: a node, or a queue of a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Entity {
+    /// A node.
+    Node(NodeId),
+    /// A queue.
+    Queue(QueueId),
+}
+
+/// All who take part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stage {
+    /// What sentences call them.
+    names: Names,
+    /// By [`QueueId`]: its name and the node that declared it last.
+    queues: Vec<(Name, NodeId)>,
+    /// In the order in which they are drawn, from left to right.
+    lanes: Vec<Entity>,
+}
+
+impl Stage {
+    /// The stage of a run: its nodes, and the queues that were ever declared in it.
+    pub fn new(names: Names, history: &History<Mq>) -> Stage {
+        let mut stage = Stage { names, ..Stage::default() };
+        let mut broker_speaks = vec![false; stage.len()];
+        for noted in history.notes() {
+            if let Note::QueueDeclared { queue, name } = &noted.note {
+                if stage.queues.len() <= queue.index() {
+                    stage.queues.resize(queue.index() + 1, (Name::default(), noted.node));
+                }
+                stage.queues[queue.index()] = (name.clone(), noted.node);
+            } else if queue_of(&noted.note).is_none()
+                && let Some(speaks) = broker_speaks.get_mut(noted.node.index())
+            {
+                *speaks = true;
+            }
+        }
+        for taken in history.steps() {
+            if let Step::Fault(fault) = &taken.step {
+                for node in super::sketch::struck(fault) {
+                    if let Some(speaks) = broker_speaks.get_mut(node.index()) {
+                        *speaks = true;
+                    }
+                }
+            }
+        }
+        stage.arrange(&broker_speaks);
+        stage
+    }
+
+    /// Producers, brokers that have something to say of their own, queues, consumers, services.
+    fn arrange(&mut self, broker_speaks: &[bool]) {
+        let of = |part: Part| {
+            let parts = self.names.cast().parts.iter().enumerate();
+            let wanted = parts.filter(move |(_, it)| it.role == part);
+            wanted.map(|(index, _)| NodeId(index as u32))
+        };
+        let mut lanes: Vec<_> = of(Part::Producer).map(Entity::Node).collect();
+        lanes.extend(of(Part::Broker).filter(|id| broker_speaks[id.index()]).map(Entity::Node));
+        lanes.extend(
+            (0..self.queues.len())
+                .filter(|&index| !self.queues[index].0.is_empty())
+                .map(|index| Entity::Queue(QueueId(index as u16))),
+        );
+        lanes.extend(of(Part::Consumer).chain(of(Part::Service)).map(Entity::Node));
+        self.lanes = lanes;
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.names.cast().parts.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What sentences call them.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// All lanes, from left to right.
+    pub fn lanes(&self) -> &[Entity] {
+        &self.lanes
+    }
+
+    /// The lane that has this name.
+    pub fn named(&self, name: &str) -> Option<Entity> {
+        self.lanes.iter().copied().find(|&entity| self.name(entity) == name)
+    }
+
+    /// The name of an entity.
+    pub fn name(&self, entity: Entity) -> &str {
+        match entity {
+            Entity::Node(id) => self.names.cast().part(id).map_or("?", |it| it.name.as_str()),
+            Entity::Queue(id) => self.queues.get(id.index()).map_or("?", |it| it.0.as_str()),
+        }
+    }
+
+    /// What a node is there for.
+    pub fn part(&self, id: NodeId) -> Option<Part> {
+        self.names.cast().role(id)
+    }
+
+    /// The node that an entity lives on: a queue goes down with its broker.
+    pub fn host(&self, entity: Entity) -> Option<NodeId> {
+        match entity {
+            Entity::Node(id) => Some(id),
+            Entity::Queue(id) => self.queues.get(id.index()).map(|it| it.1),
+        }
+    }
+
+    /// In which lane a note of `node` is drawn.
+    pub fn place(&self, node: NodeId, note: &Note) -> Entity {
+        match queue_of(note) {
+            Some(queue) if self.part(node) == Some(Part::Broker) => Entity::Queue(queue),
+            _ => Entity::Node(node),
+        }
+    }
+}
+
+/// The queue that a note is about.
+pub(super) const fn queue_of(note: &Note) -> Option<QueueId> {
+    match *note {
+        Note::QueueDeclared { queue, .. }
+        | Note::QueueGone { queue, .. }
+        | Note::Enqueued { queue, .. }
+        | Note::Overflowed { queue, .. }
+        | Note::Pushed { queue, .. }
+        | Note::Acked { queue, .. }
+        | Note::Requeued { queue, .. }
+        | Note::Discarded { queue, .. }
+        | Note::Lost { queue, .. }
+        | Note::Recovered { queue, .. }
+        | Note::Elected { queue, .. } => Some(queue),
+        _ => None,
+    }
+}

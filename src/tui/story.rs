@@ -1,0 +1,113 @@
+//! Sentences about the cursor: the event, what caused it, what is known of its message.
+
+use super::glyph::Glyphs;
+use super::index::Row;
+use super::model::Model;
+use super::recording::Recording;
+use super::sketch::{Sketch, sketch};
+use super::verdicts::Finding;
+use crate::check::Verdict;
+use crate::kernel::{Fault, Step, StepNo};
+use crate::report::narrate;
+use crate::talk::{MessageId, Note};
+
+/// A row as a diagram shows it.
+pub(super) fn drawn(recording: &Recording, row: Row) -> Option<Sketch> {
+    sketch(recording.history(), &recording.index, &recording.stage, row)
+}
+
+/// A row as a sentence, without its time.
+pub(super) fn sentence(recording: &Recording, row: Row) -> String {
+    let names = recording.stage.names();
+    match row.note().and_then(|place| recording.history().notes().get(place)) {
+        Some(noted) => narrate::predicate(names, &noted.note),
+        None => narrate::step(names, recording.history(), row.step()),
+    }
+}
+
+/// What the run says about a guarantee, in a sentence.
+pub(super) fn verdict_sentence(recording: &Recording, finding: &Finding) -> String {
+    match &finding.verdict {
+        Verdict::Holds => finding.promise.to_owned(),
+        Verdict::Undecided(reason) => reason.to_string(),
+        Verdict::Violated(breach) => {
+            let row = row_of_step(recording, breach.step, breach.msg);
+            let msg = breach.msg.map_or_else(String::new, |msg| format!("{msg}, "));
+            let times = match breach.times {
+                0 | 1 => String::new(),
+                times => format!(" ({times} times in this run)"),
+            };
+            format!("{msg}ev {}: {}{times}", breach.step, sentence(recording, row))
+        }
+    }
+}
+
+/// The steps that led to a step, nearest first, as far as they are of interest; the step itself
+/// comes first.
+pub(super) fn causes(recording: &Recording, no: StepNo, most: usize) -> Vec<StepNo> {
+    /// How far up it is worth looking: a producer's timers form one chain through the whole run.
+    const FAR: usize = 64;
+    let mut chain = vec![no];
+    let mut at = no;
+    for _ in 0..FAR {
+        let Some(taken) = recording.history().step(at) else { break };
+        at = taken.cause;
+        if chain.len() == most || at == 0 {
+            break;
+        }
+        let fault = matches!(
+            recording.history().step(at).map(|taken| &taken.step),
+            Some(Step::Fault(fault)) if !matches!(fault, Fault::Order(..))
+        );
+        if fault || !recording.history().notes_of(at).is_empty() {
+            chain.push(at);
+        }
+        // a message begins where it is submitted
+        let begins =
+            |noted: &crate::kernel::run::Noted<Note>| matches!(noted.note, Note::Submitted { .. });
+        if recording.history().notes_of(at).iter().any(begins) {
+            break;
+        }
+    }
+    chain
+}
+
+/// The best row to show for a step: the one about `msg`, or the first.
+pub(super) fn row_of_step(recording: &Recording, no: StepNo, msg: Option<MessageId>) -> Row {
+    let rows = recording.index.rows(super::index::Detail::Steps);
+    let from = rows.partition_point(|row| *row < Row::of_step(no));
+    let of_step = || rows[from..].iter().copied().take_while(|row| row.step() == no);
+    of_step()
+        .find(|row| msg.is_some() && recording.message_of(*row) == msg)
+        .or_else(|| of_step().next())
+        .unwrap_or(Row::of_step(no))
+}
+
+/// The causes of the event under the cursor: `78 ◀ 74 m7 d2 ◀ 71 requeue m7`.
+pub(super) fn cause_chain(model: &Model, glyphs: &Glyphs) -> String {
+    chain_of(&model.recording, model.cursor.at.step(), model.message(), glyphs)
+}
+
+/// The causes of a step, told by what happened to `msg` where there is a choice.
+pub(super) fn chain_of(
+    recording: &Recording,
+    no: StepNo,
+    msg: Option<MessageId>,
+    glyphs: &Glyphs,
+) -> String {
+    if no == 0 {
+        return "this is the beginning".to_owned();
+    }
+    let words = |no: &StepNo| {
+        let row = row_of_step(recording, *no, msg);
+        let label = drawn(recording, row).map_or_else(String::new, |sketch| sketch.label);
+        format!("{no} {label}")
+    };
+    let chain = causes(recording, no, 8);
+    if chain.len() == 1 {
+        return "nothing before it: planned, or there from the beginning".to_owned();
+    }
+    let mut parts: Vec<String> = chain.iter().map(words).collect();
+    parts[0] = no.to_string();
+    parts.join(&format!(" {} ", glyphs.because))
+}
