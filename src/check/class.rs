@@ -5,41 +5,43 @@ use std::fmt;
 /// A class of anomaly. A guarantee is that no anomaly of the class occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Defined in `lost_acknowledged.rs`.
+    /// Defined in `classes/lost_acknowledged.rs`.
     LostAcknowledged,
-    /// Defined in `dead_letter_loss.rs`.
+    /// Defined in `classes/dead_letter_loss.rs`.
     DeadLetterLoss,
-    /// Defined in `dead_letter_header.rs`.
+    /// Defined in `classes/dead_letter_header.rs`.
     DeadLetterHeader,
-    /// Defined in `healthy_dead_lettered.rs`.
+    /// Defined in `classes/healthy_dead_lettered.rs`.
     HealthyDeadLettered,
-    /// Defined in `duplicate_log.rs`.
+    /// Defined in `classes/duplicate_log.rs`.
     DuplicateLog,
-    /// Defined in `duplicate_delivery.rs`.
+    /// Defined in `classes/duplicate_delivery.rs`.
     DuplicateDelivery,
-    /// Defined in `duplicate_effect.rs`.
+    /// Defined in `classes/duplicate_effect.rs`.
     DuplicateEffect,
-    /// Defined in `phantom.rs`.
+    /// Defined in `classes/phantom.rs`.
     Phantom,
-    /// Defined in `reordered.rs`.
+    /// Defined in `classes/reordered.rs`.
     Reordered,
-    /// Defined in `poison_loop.rs`.
+    /// Defined in `classes/poison_loop.rs`.
     PoisonLoop,
-    /// Defined in `leak.rs`.
+    /// Defined in `classes/leak.rs`.
     Leak,
-    /// Defined in `redelivered_flag.rs`.
+    /// Defined in `classes/redelivered_flag.rs`.
     RedeliveredFlag,
-    /// Defined in `prefetch_exceeded.rs`.
+    /// Defined in `classes/prefetch_exceeded.rs`.
     PrefetchExceeded,
-    /// Defined in `unbounded.rs`.
+    /// Defined in `classes/closed_channel.rs`.
+    ClosedChannel,
+    /// Defined in `classes/unbounded.rs`.
     Unbounded,
-    /// Defined in `stuck.rs`.
+    /// Defined in `classes/stuck.rs`.
     Stuck,
 }
 
 impl Class {
     /// All of them, in the order of reports.
-    pub const ALL: [Class; 15] = [
+    pub const ALL: [Class; 16] = [
         Class::LostAcknowledged,
         Class::DeadLetterLoss,
         Class::DeadLetterHeader,
@@ -53,6 +55,7 @@ impl Class {
         Class::Leak,
         Class::RedeliveredFlag,
         Class::PrefetchExceeded,
+        Class::ClosedChannel,
         Class::Unbounded,
         Class::Stuck,
     ];
@@ -73,6 +76,7 @@ impl Class {
             Class::Leak => "leak",
             Class::RedeliveredFlag => "redelivered-flag",
             Class::PrefetchExceeded => "prefetch-exceeded",
+            Class::ClosedChannel => "closed-channel",
             Class::Unbounded => "unbounded",
             Class::Stuck => "stuck",
         }
@@ -99,6 +103,7 @@ impl Class {
             Class::Leak => "every copy is accounted for",
             Class::RedeliveredFlag => "a redelivery says that it is one",
             Class::PrefetchExceeded => "no consumer holds more than its prefetch",
+            Class::ClosedChannel => "nothing is handed to a closed channel",
             Class::Unbounded => "load stays within the declared bounds",
             Class::Stuck => "everything comes to an end",
         }

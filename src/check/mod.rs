@@ -5,12 +5,19 @@
 //! exploration can carry it along. An [`Audit`] adds the numbers of the run.
 
 mod audit;
+mod book;
+mod breaches;
 mod cast;
+mod cell;
 mod class;
+mod classes;
 mod facts;
 mod ledger;
 mod rules;
+#[cfg(test)]
+pub(crate) mod script;
 mod verdict;
+mod verdicts;
 
 pub use audit::{Audit, Outcome};
 pub use cast::{Cast, Part, Role};

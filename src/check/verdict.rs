@@ -188,6 +188,8 @@ pub enum How {
     // ── flags and bounds ──
     /// It was delivered before, and now without the flag.
     Unflagged,
+    /// The channel or connection that it was pushed to had been closed.
+    Closed,
     /// A consumer holds more than it may.
     Held {
         /// How many.

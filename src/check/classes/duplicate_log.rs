@@ -1,0 +1,114 @@
+//! `duplicate-log`: one send is stored twice. Either its producer sent it again although an earlier
+//! publish of it was stored, or a queue holds one copy of one publish twice.
+//!
+//! Copies in several queues are no duplicates, nor is a dead letter, nor what a consumer publishes
+//! for a later attempt.
+//!
+//! The smallest history that breaks it:
+//! ```text
+//! producer submit m1
+//! broker   store m1 q
+//! broker   store m1+1 q
+//! ```
+
+use super::super::book::{mark, trail};
+use super::super::cell::{Cell, fact};
+use super::super::class::{Class, Point};
+use super::super::ledger::{Case, Ledger};
+use super::super::verdict::How;
+use crate::talk::{MessageId, QueueId};
+
+impl Ledger {
+    /// A publish of a producer is about to be stored. Says whether it repeats what was delivered
+    /// from this queue before.
+    pub(in super::super) fn judge_resent(
+        &mut self,
+        case: Case,
+        msg: MessageId,
+        cell: Cell,
+        at: u32,
+        copy: u16,
+        queue: QueueId,
+    ) -> bool {
+        let play = self.book.play_mut(at);
+        if !cell.has(fact::STORED) {
+            play.first_copy = copy;
+            play.roots = 1;
+            self.judge_order(case, msg, at, Point::Log);
+            return false;
+        }
+        if play.first_copy.min(15) == copy.min(15) {
+            play.roots = play.roots.saturating_add(1);
+            return false;
+        }
+        play.trail |= trail::RESENT;
+        let let_go = play.queue == Some(queue.0) && cell.has(fact::DELIVERED);
+        let what = (Class::DuplicateLog, Point::Log, How::Resent);
+        self.breach(case, what, Some(msg), Some(queue), Some(case.node));
+        let_go || self.book.find(at, |it| it.queue == queue.0).is_some()
+    }
+
+    /// A copy is about to be stored: is it there already?
+    pub(in super::super) fn judge_stored_twice(
+        &mut self,
+        case: Case,
+        msg: MessageId,
+        at: u32,
+        copy: u16,
+        queue: QueueId,
+        from: Option<QueueId>,
+    ) {
+        if from == Some(queue) {
+            return; // a queue may dead-letter to itself, and store before it discards
+        }
+        let same = self.book.find(at, |token| {
+            token.queue == queue.0 && token.copy == copy && !token.has(mark::GHOST)
+        });
+        if same.is_some() {
+            let what = (Class::DuplicateLog, Point::Log, How::StoredTwice);
+            self.breach(case, what, Some(msg), Some(queue), Some(case.node));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::script::{assert_breaks, assert_keeps};
+    use crate::check::{Class, How};
+
+    const CLASS: Class = Class::DuplicateLog;
+
+    #[test]
+    fn a_resend_of_what_was_stored_is_a_duplicate() {
+        assert_breaks(include_str!("duplicate_log.rs"), CLASS, How::Resent);
+    }
+
+    #[test]
+    fn a_resend_is_a_duplicate_even_after_the_first_has_been_settled() {
+        let history = "producer submit m1 / broker store m1 q / broker push m1 q c1 / \
+                       c1 received m1 / service effect m1 / broker acked m1 q / \
+                       broker store m1+1 q";
+        assert_breaks(history, CLASS, How::Resent);
+    }
+
+    #[test]
+    fn a_dead_letter_that_is_stored_twice_is_a_duplicate() {
+        let history = "producer submit m1 / broker store m1 q / \
+                       broker discard m1 q expired dead / broker store m1 d from q";
+        assert_keeps(history, CLASS);
+        assert_breaks(&format!("{history} / broker store m1 d from q"), CLASS, How::StoredTwice);
+    }
+
+    #[test]
+    fn a_resend_of_what_was_not_stored_is_none() {
+        assert_keeps("producer submit m1 / producer published m1+1 / broker store m1+1 q", CLASS);
+    }
+
+    #[test]
+    fn copies_in_several_queues_and_retries_are_none() {
+        assert_keeps("producer submit m1 / broker store m1 q / broker store m1 r", CLASS);
+        let history = "producer submit m1 / broker store m1 q / broker push m1 q c1 / \
+                       c1 received m1 / c1 published m1+1 / broker store m1+1 q";
+        assert_keeps(history, CLASS);
+    }
+}

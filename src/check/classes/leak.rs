@@ -1,0 +1,102 @@
+//! `leak`: the copies do not add up. Every copy that was stored is ready, unacknowledged, settled
+//! or dropped, in this order and one at a time; a queue that makes a move which does not start
+//! where the copy is, or that never does what its consumer told it, has lost count.
+//!
+//! The smallest history that breaks it:
+//! ```text
+//! producer submit m1
+//! broker   acked m1 q
+//! ```
+
+use super::super::book::mark;
+use super::super::breaches::Breaches;
+use super::super::class::{Class, Point};
+use super::super::ledger::{Case, Ledger};
+use super::super::verdict::{Breach, How, Move};
+use crate::kernel::NodeId;
+use crate::talk::{MessageId, QueueId};
+
+impl Ledger {
+    /// A queue moves a copy that is not where this move starts.
+    pub(in super::super) fn judge_missing(
+        &mut self,
+        case: Case,
+        msg: MessageId,
+        queue: QueueId,
+        what: Move,
+    ) {
+        let what = (Class::Leak, Point::Log, How::NoSuchCopy(what));
+        self.breach(case, what, Some(msg), Some(queue), Some(case.node));
+    }
+
+    /// At the end of a run in which nothing more can happen: whether a queue has forgotten what a
+    /// consumer told it about a message. Says whether it has.
+    pub(in super::super) fn judge_forgotten(
+        &self,
+        msg: MessageId,
+        play: u32,
+        found: &mut Breaches,
+    ) -> bool {
+        let forgotten = self.book.tokens(play).find(|(_, token)| {
+            token.has(mark::ANSWERED)
+                && !token.has(mark::GHOST)
+                && !token.ready()
+                && self
+                    .nodes
+                    .get(token.holder as usize)
+                    .is_some_and(|node| node.session == token.session && !node.down)
+        });
+        let Some((_, token)) = forgotten.filter(|_| self.rules.judges(Class::Leak)) else {
+            return false;
+        };
+        let book = self.book.play(play);
+        found.add(Breach {
+            class: Class::Leak,
+            point: Point::Log,
+            step: book.last,
+            at: book.last_at,
+            msg: Some(msg),
+            queue: Some(QueueId(token.queue)),
+            node: Some(NodeId(token.holder)),
+            how: How::Forgotten,
+            times: 1,
+        });
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::script::{assert_breaks, assert_keeps};
+    use crate::check::{Class, How, Move};
+
+    const CLASS: Class = Class::Leak;
+    const STORED: &str = "producer submit m1 / broker store m1 q";
+
+    #[test]
+    fn a_queue_cannot_settle_what_it_does_not_have() {
+        assert_breaks(include_str!("leak.rs"), CLASS, How::NoSuchCopy(Move::Acked));
+        for (line, what) in [
+            ("acked m1 q", Move::Acked),
+            ("requeue m1 q nack", Move::Requeued),
+            ("lost m1 r", Move::Lost),
+            ("push m1 r c1", Move::Pushed),
+            ("discard m1 r expired none", Move::Discarded),
+        ] {
+            assert_breaks(&format!("{STORED} / broker {line}"), CLASS, How::NoSuchCopy(what));
+        }
+    }
+
+    #[test]
+    fn what_a_consumer_holds_does_not_expire() {
+        let history = format!("{STORED} / broker push m1 q c1 / broker discard m1 q expired none");
+        assert_breaks(&history, CLASS, How::NoSuchCopy(Move::DiscardedUnacked));
+    }
+
+    #[test]
+    fn a_requeue_that_is_forgotten_is_a_leak() {
+        let history = format!("{STORED} / broker push m1 q c1 / c1 received m1 / c1 nack m1");
+        assert_breaks(&history, CLASS, How::Forgotten);
+        assert_keeps(&format!("{history} / broker requeue m1 q nack"), CLASS);
+    }
+}

@@ -1,0 +1,157 @@
+//! `lost-acknowledged`: a message was acknowledged to its producer, and no copy of it survives.
+//!
+//! A copy that goes is a loss unless another one survives, the message has taken effect, or
+//! somebody decided that it goes: a queue by its rules (see `dead-letter-loss`), an operator by a
+//! purge, a consumer by parking it. An acknowledgement of something that was never stored is a lie
+//! at the moment it is given, whatever happens later. A message that was never acknowledged may be
+//! lost without breaking this promise; that it comes to no end is the business of `stuck`.
+//!
+//! The smallest history that breaks it:
+//! ```text
+//! producer submit m1
+//! broker   store m1 q
+//! producer confirmed m1
+//! broker   lost m1 q
+//! ```
+
+use super::super::book::{Token, mark};
+use super::super::cell::fact;
+use super::super::class::{Class, Point};
+use super::super::ledger::{Case, Ledger};
+use super::super::verdict::How;
+use crate::talk::{MessageId, QueueId};
+
+impl Ledger {
+    /// The producer is told that the message is safe.
+    pub(in super::super) fn confirmed(&mut self, case: Case, msg: MessageId) {
+        let cell = self.book.cell(msg);
+        cell.set(fact::CONFIRMED);
+        let cell = *cell;
+        let what = |point, how| (Class::LostAcknowledged, point, how);
+        let me = Some(case.node);
+        if !cell.has(fact::STORED) {
+            if cell.has(fact::RETURNED) {
+                return;
+            }
+            let how = if cell.has(fact::UNROUTABLE) { How::Unroutable } else { How::NeverStored };
+            self.breach(case, what(Point::Ack, how), Some(msg), None, me);
+        }
+        let Some(play) = cell.play() else { return };
+        let book = self.book.play_mut(play);
+        (book.last, book.last_at) = (case.step, case.at);
+        let (lost, queue) = (book.lost, book.queue.map(QueueId));
+        if let Some(how) = lost {
+            let over = cell.has(fact::DROPPED) || cell.has(fact::PARKED);
+            if self.book.bare(play) && !over && !self.complete(msg, cell) {
+                self.breach(case, what(Point::Log, how), Some(msg), queue, me);
+            }
+        }
+    }
+
+    /// A copy was lost.
+    pub(in super::super) fn judge_lost(
+        &mut self,
+        case: Case,
+        msg: MessageId,
+        play: u32,
+        token: &Token,
+        how: How,
+    ) {
+        if self.survives(msg, play, token) {
+            return;
+        }
+        let book = self.book.play_mut(play);
+        book.lost = Some(how);
+        book.queue = Some(token.queue);
+        let cell = self.book.cell(msg);
+        cell.set(fact::LOST);
+        if cell.has(fact::CONFIRMED) {
+            let what = (Class::LostAcknowledged, Point::Log, how);
+            let queue = Some(QueueId(token.queue));
+            self.breach(case, what, Some(msg), queue, Some(case.node));
+        }
+    }
+
+    /// Whether what a copy is for is done, or can still be done by another copy. Copies in several
+    /// queues are for different subscribers, so only one that was delivered can have done it.
+    pub(in super::super) fn survives(&self, msg: MessageId, play: u32, token: &Token) -> bool {
+        let alone = self.book.play(play).roots <= 1;
+        let mut others = self.book.tokens(play).filter(|(_, it)| !it.has(mark::GHOST));
+        others.any(|(_, other)| alone || other.queue == token.queue)
+            || self.complete(msg, self.book.get(msg)) && (alone || token.has(mark::RECEIVED))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::script::{assert_breaks, assert_keeps};
+    use crate::check::{Class, How};
+
+    const CLASS: Class = Class::LostAcknowledged;
+
+    #[test]
+    fn a_confirmed_message_that_does_not_survive_the_broker_is_lost() {
+        assert_breaks(include_str!("lost_acknowledged.rs"), CLASS, How::BrokerStopped);
+    }
+
+    #[test]
+    fn a_confirm_that_arrives_after_the_loss_counts_as_well() {
+        let history = "producer submit m1 / broker store m1 q / broker lost m1 q / \
+                       producer confirmed m1";
+        assert_breaks(history, CLASS, How::BrokerStopped);
+    }
+
+    #[test]
+    fn a_confirm_of_what_was_never_stored_is_a_lie() {
+        let history = "producer submit m1 / producer confirmed m1 / broker store m1 q";
+        assert_breaks(history, CLASS, How::NeverStored);
+        let history = "producer submit m1 / broker overflowed m1 q / producer confirmed m1";
+        assert_breaks(history, CLASS, How::NeverStored);
+    }
+
+    #[test]
+    fn an_unroutable_message_is_confirmed_and_gone_unless_it_is_mandatory() {
+        let history = "producer submit m1 / broker unroutable m1 / producer confirmed m1";
+        assert_breaks(history, CLASS, How::Unroutable);
+        let history = "producer submit m1 / broker unroutable m1 / producer returned m1 / \
+                       producer confirmed m1";
+        assert_keeps(history, CLASS);
+    }
+
+    #[test]
+    fn a_handler_that_acknowledges_first_loses_what_it_then_fails() {
+        let history = "producer submit m1 / broker store m1 q / producer confirmed m1 / \
+                       broker push m1 q c1 / c1 received m1 / c1 ack m1 / broker acked m1 q / \
+                       c1 failed m1";
+        assert_breaks(history, CLASS, How::LetGoBeforeEffect);
+        assert_keeps(&format!("{history} / service effect m1"), CLASS);
+    }
+
+    #[test]
+    fn without_a_confirm_nothing_was_promised() {
+        assert_keeps("producer submit m1 / broker store m1 q / broker lost m1 q", CLASS);
+    }
+
+    #[test]
+    fn a_second_copy_or_an_effect_makes_up_for_the_loss_of_one() {
+        let sent = "producer submit m1 / broker store m1 q / producer confirmed m1";
+        assert_keeps(&format!("{sent} / broker store m1+1 q / broker lost m1 q"), CLASS);
+        let done = "broker push m1 q c1 / c1 received m1 / service effect m1 / broker lost m1 q";
+        assert_keeps(&format!("{sent} / {done}"), CLASS);
+    }
+
+    #[test]
+    fn copies_in_two_queues_are_for_different_subscribers() {
+        let history = "producer submit m1 / broker store m1 q / broker store m1 r / \
+                       producer confirmed m1 / broker push m1 q c1 / c1 received m1 / \
+                       service effect m1 / broker acked m1 q / broker lost m1 r";
+        assert_breaks(history, CLASS, How::BrokerStopped);
+    }
+
+    #[test]
+    fn a_queue_that_goes_takes_its_messages_along() {
+        let history = "producer submit m1 / broker store m1 q / producer confirmed m1 / \
+                       broker gone q expired / broker discard m1 q queue-expired none";
+        assert_breaks(history, CLASS, How::QueueGone(crate::talk::Gone::Expired));
+    }
+}

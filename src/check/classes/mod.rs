@@ -1,0 +1,21 @@
+//! One file for each class: its definition on top, the smallest history that breaks it, and the
+//! judgement. The histories are run by the tests exactly as they stand there.
+
+mod closed_channel;
+mod dead_letter_header;
+mod dead_letter_loss;
+mod duplicate_delivery;
+mod duplicate_effect;
+mod duplicate_log;
+mod healthy_dead_lettered;
+mod leak;
+mod lost_acknowledged;
+mod phantom;
+mod poison_loop;
+mod prefetch_exceeded;
+mod redelivered_flag;
+mod reordered;
+mod stuck;
+mod unbounded;
+
+pub(super) use stuck::Open;
