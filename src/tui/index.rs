@@ -115,6 +115,8 @@ pub struct Index {
     health: Vec<Vec<(StepNo, Health)>>,
     /// The largest number of messages in all queues during each piece of the run.
     depth: Vec<u32>,
+    /// For every service, the rows of the effects that took place there.
+    effects: Vec<Vec<Row>>,
     end: Time,
 }
 
@@ -126,7 +128,7 @@ impl Index {
         index.gather_rows(history);
         index.gather_messages(history);
         index.gather_faults(history);
-        index.gather_depth(history);
+        index.gather_counts(history);
         index
     }
 
@@ -187,6 +189,12 @@ impl Index {
                     .unwrap_or(0)
             })
             .collect()
+    }
+
+    /// How many effects took place at a service up to a row.
+    pub fn effects(&self, service: u16, upto: Row) -> usize {
+        let rows = self.effects.get(usize::from(service));
+        rows.map_or(0, |rows| rows.partition_point(|row| *row <= upto))
     }
 
     fn gather_rows(&mut self, history: &History<Mq>) {
@@ -285,11 +293,11 @@ impl Index {
         }
     }
 
-    fn gather_depth(&mut self, history: &History<Mq>) {
+    fn gather_counts(&mut self, history: &History<Mq>) {
         self.depth = vec![0; BUCKETS];
         let mut depth = 0u32;
         let mut bucket = 0;
-        for noted in history.notes() {
+        for (place, noted) in history.notes().iter().enumerate() {
             let now = self.bucket(noted.at);
             while bucket < now {
                 bucket += 1;
@@ -301,6 +309,13 @@ impl Index {
                 | Note::Discarded { .. }
                 | Note::Lost { .. }
                 | Note::Pushed { no_ack: true, .. } => depth = depth.saturating_sub(1),
+                Note::Effect { service, .. } => {
+                    let service = usize::from(service);
+                    if self.effects.len() <= service {
+                        self.effects.resize(service + 1, Vec::new());
+                    }
+                    self.effects[service].push(Row::of_note(noted.step, place));
+                }
                 _ => {}
             }
             self.depth[bucket] = self.depth[bucket].max(depth);

@@ -7,6 +7,7 @@ use super::recording::Recording;
 use super::stage::Entity;
 use super::theme::{Palette, Theme};
 use crate::kernel::Time;
+use crate::system::{Timeline, World};
 use crate::talk::MessageId;
 
 /// A view of the run. The numbers are the keys.
@@ -203,13 +204,45 @@ pub struct Model {
     pub cursor: Cursor,
     /// How.
     pub ui: Ui,
+    /// The world at the cursor, or where one last had to know it.
+    timeline: Timeline,
 }
 
 impl Model {
     /// Opens a run at its beginning.
     pub fn new(recording: Recording, ui: Ui) -> Model {
         let at = recording.index.rows(Detail::Story).first().copied().unwrap_or_default();
-        Model { recording, parent: None, cursor: Cursor { at, ..Cursor::default() }, ui }
+        let timeline = recording.seek(at.step());
+        let cursor = Cursor { at, ..Cursor::default() };
+        Model { recording, parent: None, cursor, ui, timeline }
+    }
+
+    /// Looks at another run, at the same step if it has that.
+    pub fn set_recording(&mut self, recording: Recording) -> Recording {
+        self.ui.filter = None;
+        self.ui.search = None;
+        let no = self.cursor.at.step().min(recording.len());
+        self.timeline = recording.seek(no);
+        std::mem::replace(&mut self.recording, recording)
+    }
+
+    /// The world at the cursor, as [`Model::look`] found it.
+    pub fn world(&self) -> &World {
+        self.timeline.world()
+    }
+
+    /// Brings the world to the cursor: plays it on when the cursor is not far ahead.
+    pub fn look(&mut self) {
+        /// From here on a checkpoint of the run is nearer.
+        const FAR: u64 = 2_000;
+        let (now, wanted) = (self.timeline.world().steps(), self.cursor.at.step());
+        match wanted.checked_sub(now) {
+            Some(0) => {}
+            Some(missing) if missing < FAR => {
+                self.timeline.run(self.recording.until(), missing, &mut ());
+            }
+            _ => self.timeline = self.recording.seek(wanted),
+        }
     }
 
     /// The rows that are shown: those of the filter, or all at the level of detail.

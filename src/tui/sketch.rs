@@ -128,9 +128,14 @@ fn of_note(history: &History<Mq>, index: &Index, stage: &Stage, place: usize) ->
     let at = stage.place(noted.node, &noted.note);
     let (state, label) = words(history, index, stage, place);
     let from = match taken.map(|taken| (&taken.step, taken.cause)) {
-        Some((Step::Deliver(link), cause)) if link.to == noted.node && arrives(&noted.note) => {
+        Some((Step::Deliver(link), cause))
+            if link.to == noted.node
+                && arrives(&noted.note)
+                && !matches!(at, Entity::Service(_)) =>
+        {
             Some(origin(history, stage, link.from, cause, msg))
         }
+        _ if matches!(at, Entity::Service(_)) => Some((Entity::Node(noted.node), State::Effect)),
         _ => within_broker(history, place),
     };
     let tail = match noted.note {

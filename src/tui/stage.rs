@@ -12,6 +12,8 @@ pub enum Entity {
     Node(NodeId),
     /// A queue.
     Queue(QueueId),
+    /// A place where effects land that is no node of its own.
+    Service(u16),
 }
 
 /// All who take part.
@@ -23,12 +25,19 @@ pub struct Stage {
     queues: Vec<(Name, NodeId)>,
     /// In the order in which they are drawn, from left to right.
     lanes: Vec<Entity>,
+    /// For every service of the scenario, whether it is a node.
+    remote: Vec<bool>,
 }
 
 impl Stage {
     /// The stage of a run: its nodes, and the queues that were ever declared in it.
     pub fn new(names: Names, history: &History<Mq>) -> Stage {
         let mut stage = Stage { names, ..Stage::default() };
+        let cast = stage.names.cast();
+        let is_node = |name: &Name| {
+            cast.parts.iter().any(|part| part.role == Part::Service && part.name == *name)
+        };
+        stage.remote = cast.services.iter().map(is_node).collect();
         let mut broker_speaks = vec![false; stage.len()];
         for noted in history.notes() {
             if let Note::QueueDeclared { queue, name } = &noted.note {
@@ -57,11 +66,7 @@ impl Stage {
 
     /// Producers, brokers that have something to say of their own, queues, consumers, services.
     fn arrange(&mut self, broker_speaks: &[bool]) {
-        let of = |part: Part| {
-            let parts = self.names.cast().parts.iter().enumerate();
-            let wanted = parts.filter(move |(_, it)| it.role == part);
-            wanted.map(|(index, _)| NodeId(index as u32))
-        };
+        let of = |part: Part| self.nodes(part);
         let mut lanes: Vec<_> = of(Part::Producer).map(Entity::Node).collect();
         lanes.extend(of(Part::Broker).filter(|id| broker_speaks[id.index()]).map(Entity::Node));
         lanes.extend(
@@ -70,6 +75,8 @@ impl Stage {
                 .map(|index| Entity::Queue(QueueId(index as u16))),
         );
         lanes.extend(of(Part::Consumer).chain(of(Part::Service)).map(Entity::Node));
+        let local = self.remote.iter().enumerate().filter(|(_, remote)| !**remote);
+        lanes.extend(local.map(|(service, _)| Entity::Service(service as u16)));
         self.lanes = lanes;
     }
 
@@ -103,6 +110,9 @@ impl Stage {
         match entity {
             Entity::Node(id) => self.names.cast().part(id).map_or("?", |it| it.name.as_str()),
             Entity::Queue(id) => self.queues.get(id.index()).map_or("?", |it| it.0.as_str()),
+            Entity::Service(at) => {
+                self.names.cast().services.get(usize::from(at)).map_or("?", Name::as_str)
+            }
         }
     }
 
@@ -116,15 +126,50 @@ impl Stage {
         match entity {
             Entity::Node(id) => Some(id),
             Entity::Queue(id) => self.queues.get(id.index()).map(|it| it.1),
+            Entity::Service(_) => None,
         }
+    }
+
+    /// What an entity is there for.
+    pub fn part_of(&self, entity: Entity) -> Option<Part> {
+        match entity {
+            Entity::Node(id) => self.part(id),
+            Entity::Queue(_) => None,
+            Entity::Service(_) => Some(Part::Service),
+        }
+    }
+
+    /// The nodes that are there for something, by number.
+    pub fn nodes(&self, part: Part) -> impl Iterator<Item = NodeId> {
+        let all = self.names.cast().parts.iter().enumerate();
+        let wanted = all.filter(move |(_, it)| it.role == part);
+        wanted.map(|(index, _)| NodeId(index as u32))
     }
 
     /// In which lane a note of `node` is drawn.
     pub fn place(&self, node: NodeId, note: &Note) -> Entity {
-        match queue_of(note) {
-            Some(queue) if self.part(node) == Some(Part::Broker) => Entity::Queue(queue),
+        match (self.part(node), queue_of(note), service_of(note)) {
+            (Some(Part::Broker), Some(queue), _) => Entity::Queue(queue),
+            (Some(Part::Consumer), _, Some(service)) if self.is_local(service) => {
+                Entity::Service(service)
+            }
             _ => Entity::Node(node),
         }
+    }
+
+    /// Whether effects land there without a node that could fail.
+    fn is_local(&self, service: u16) -> bool {
+        self.remote.get(usize::from(service)) == Some(&false)
+    }
+}
+
+/// The service that a note of an effect is about.
+const fn service_of(note: &Note) -> Option<u16> {
+    match *note {
+        Note::Effect { service, .. }
+        | Note::Deduplicated { service, .. }
+        | Note::CallFailed { service, .. } => Some(service),
+        _ => None,
     }
 }
 

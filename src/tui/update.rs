@@ -7,7 +7,8 @@ use super::model::{Asking, Matches, Model, Overlay, View};
 use super::story;
 use super::theme::{Palette, Theme};
 use super::view::{self, Target};
-use crate::kernel::{Span, StepNo, Time};
+use crate::kernel::{Health, Span, StepNo, Time};
+use crate::system::{Fault, Step};
 use crate::talk::MessageId;
 
 /// What reaches the player.
@@ -47,6 +48,14 @@ pub enum Command {
 
 /// Takes one message.
 pub fn update(model: &mut Model, message: Message) -> Option<Command> {
+    let command = take(model, message);
+    if model.ui.view == View::Topology || matches!(model.ui.overlay, Overlay::Fork { .. }) {
+        model.look();
+    }
+    command
+}
+
+fn take(model: &mut Model, message: Message) -> Option<Command> {
     match message {
         Message::Key(key) => on_key(model, key),
         Message::Paste(text) => {
@@ -402,14 +411,15 @@ fn open(model: &mut Model) {
 }
 
 fn other_run(model: &mut Model) {
-    if let Some(parent) = &mut model.parent {
-        std::mem::swap(parent, &mut model.recording);
-        let no = model.cursor.at.step();
-        model.ui.filter = None;
-        model.ui.search = None;
-        go_to_step(model, no);
-    } else {
-        say(model, "there is only this run: F forks it");
+    match model.parent.take() {
+        Some(parent) => {
+            let no = model.cursor.at.step();
+            let letter = parent.letter;
+            model.parent = Some(model.set_recording(parent));
+            go_to_step(model, no);
+            say(model, format!("run {letter}"));
+        }
+        None => say(model, "there is only this run: F forks it"),
     }
 }
 
@@ -646,14 +656,59 @@ fn on_help(
     None
 }
 
+/// The steps that could be taken at the cursor, with the one that was taken first.
+pub(super) fn choices(model: &Model) -> Vec<Step> {
+    let taken = model.recording.history().step(model.cursor.at.step() + 1);
+    let mut choices: Vec<Step> = taken.map(|taken| taken.step.clone()).into_iter().collect();
+    choices.extend(model.world().enabled());
+    let nodes = model.world().nodes().map(|(id, _)| id);
+    choices.extend(nodes.map(|id| match model.world().health(id) {
+        Health::Up => Step::Fault(Fault::Kill(id)),
+        Health::Paused => Step::Fault(Fault::Resume(id)),
+        Health::Dead | Health::Off => Step::Fault(Fault::Restart(id)),
+    }));
+    let mut seen: Vec<Step> = Vec::new();
+    for choice in choices {
+        if !seen.contains(&choice) {
+            seen.push(choice);
+        }
+    }
+    seen
+}
+
 fn on_fork(model: &mut Model, key: Key, mut selected: usize) {
     match key {
         Key::Esc | Key::Char('q' | 'F') => return,
         Key::Up | Key::Char('k') => selected = selected.saturating_sub(1),
         Key::Down | Key::Char('j') => selected += 1,
+        Key::Enter => {
+            fork(model, selected);
+            return;
+        }
         _ => {}
     }
-    model.ui.overlay = Overlay::Fork { selected };
+    let last = choices(model).len().saturating_sub(1);
+    model.ui.overlay = Overlay::Fork { selected: selected.min(last) };
+}
+
+fn fork(model: &mut Model, selected: usize) {
+    let no = model.cursor.at.step();
+    let choices = choices(model);
+    let Some(step) = choices.get(selected) else { return };
+    let taken = model.recording.history().step(no + 1);
+    if taken.is_some_and(|taken| taken.step == *step) {
+        say(model, "that is what happened: choose another step");
+        return;
+    }
+    match model.recording.fork(no, step) {
+        Some(recording) => {
+            let letter = recording.letter;
+            model.parent = Some(model.set_recording(recording));
+            go_to_step(model, no + 1);
+            say(model, format!("run {letter} goes its own way from ev {}: r leads back", no + 1));
+        }
+        None => say(model, "that step is not possible here"),
+    }
 }
 
 // ── the mouse ──
