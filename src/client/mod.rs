@@ -15,6 +15,8 @@
 
 pub mod connection;
 pub mod consumer;
+#[cfg(test)]
+mod desk;
 pub mod handler;
 mod outstanding;
 pub mod producer;
@@ -29,5 +31,5 @@ pub use handler::{Delivered, Handler, HandlerCtx, Outcome, Outgoing, Plan, Role,
 pub use producer::{
     Again, Keys, Mix, OnBlocked, Pacing, Pending, Producer, ProducerConfig, Rpc, Share,
 };
-pub use retry::{Backoff, CountBy, Declare, Destination, Exhausted, Order, Retry, Via};
+pub use retry::{AckOrder, Backoff, CountBy, Declare, Destination, Exhausted, Retry, Via};
 pub use script::{Forward, Poison, PoisonKind, Script, Target};

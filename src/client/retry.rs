@@ -26,7 +26,7 @@ pub struct Retry {
     /// [`ChannelMode::Confirm`]: super::ChannelMode::Confirm
     pub wait_for_confirm: bool,
     /// Publish the copy and acknowledge the original: in which order.
-    pub order: Order,
+    pub order: AckOrder,
 }
 
 impl Retry {
@@ -54,7 +54,7 @@ impl Retry {
             persistent: true,
             mandatory: false,
             wait_for_confirm: false,
-            order: Order::PublishThenAck,
+            order: AckOrder::PublishThenAck,
         }
     }
 
@@ -199,7 +199,7 @@ pub enum Exhausted {
 
 /// Publish the copy and acknowledge the original: in which order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Order {
+pub enum AckOrder {
     /// A crash in between leaves both.
     PublishThenAck,
     /// A crash in between leaves neither.

@@ -7,3 +7,6 @@
 mod service;
 
 pub use service::{Dedup, Outage, Service, ServiceConfig};
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{ChannelMode, Consumer, OnFailure, Run, whom};
 use crate::client::handler::{Handler, Outgoing, Role, Stage};
-use crate::client::retry::{Backoff, Declare, Destination, Exhausted, Order, Retry, Via};
+use crate::client::retry::{AckOrder, Backoff, Declare, Destination, Exhausted, Retry, Via};
 use crate::kernel::{Ctx, Site};
 use crate::talk::{
     Failure, Headers, Method, Mq, Name, Note, Publication, QueueDeclare, Rate, Settle, Value,
@@ -169,8 +169,8 @@ fn outgoing(retry: &Retry, role: Role, publication: Publication) -> Stage {
 fn in_order(retry: &Retry, mut first: Vec<Stage>, publish: Stage) -> Vec<Stage> {
     let ack = Stage::Settle(Settle::Ack);
     match retry.order {
-        Order::PublishThenAck => first.extend([publish, ack]),
-        Order::AckThenPublish => first.extend([ack, publish]),
+        AckOrder::PublishThenAck => first.extend([publish, ack]),
+        AckOrder::AckThenPublish => first.extend([ack, publish]),
     }
     first
 }

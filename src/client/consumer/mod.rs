@@ -531,3 +531,6 @@ fn setup<H>(config: &ConsumerConfig<H>) -> Vec<Method> {
 fn whom(me: NodeId, msg: MessageId) -> u64 {
     (u64::from(me.0) << 32) | u64::from(msg.0)
 }
+
+#[cfg(test)]
+mod tests;

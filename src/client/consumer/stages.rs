@@ -55,7 +55,7 @@ impl<H: Handler> Consumer<H> {
             };
             match took {
                 Took::Nothing => {}
-                Took::Effect if self.config.atomic => {}
+                Took::Effect if self.config.atomic || self.has_nothing_left(slot) => {}
                 Took::Effect => {
                     self.await_on(slot, Awaits::Turn);
                     ctx.arm(timer(slot), Span::ZERO);
@@ -65,6 +65,14 @@ impl<H: Handler> Consumer<H> {
                 Took::Failed => return self.stage_failed(slot, Failure::Downstream, ctx),
             }
         }
+    }
+
+    /// Whether all that is left of a run is to forget it, which nothing can come before.
+    fn has_nothing_left(&self, slot: u16) -> bool {
+        self.runs.get(slot).is_some_and(|run| {
+            let done = run.held.settled && run.outcome == Outcome::Done;
+            run.stage().is_none() && (run.closing || done)
+        })
     }
 
     fn step_on(&mut self, slot: u16) {

@@ -521,3 +521,6 @@ impl Producer {
         self.config.connection.broker
     }
 }
+
+#[cfg(test)]
+mod tests;
