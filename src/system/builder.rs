@@ -13,6 +13,9 @@ pub enum BuildError {
     /// Two nodes have the same name.
     #[error("two nodes are called \"{0}\"")]
     Twice(Name),
+    /// A name that cannot stand in the text of a step.
+    #[error("\"{0}\" is no name for a node: it is empty or has blanks or parentheses in it")]
+    Name(Name),
     /// A broker cannot start with what it was told to define.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
@@ -50,6 +53,10 @@ impl<H: Handler> SystemBuilder<H> {
     }
 
     fn add(&mut self, name: Name, member: Member<H>) -> Result<NodeId, BuildError> {
+        let odd = |c: char| c.is_whitespace() || c == '(' || c == ')';
+        if name.is_empty() || name.as_str().contains(odd) {
+            return Err(BuildError::Name(name));
+        }
         if self.system.names.contains(&name) {
             return Err(BuildError::Twice(name));
         }
@@ -62,7 +69,7 @@ impl<H: Handler> SystemBuilder<H> {
     /// Adds a broker.
     ///
     /// # Errors
-    /// The name is taken, or the broker cannot define what it is told to.
+    /// The name is taken or no name, or the broker cannot define what it is told to.
     pub fn broker(&mut self, name: &str, config: rabbit::Config) -> Result<NodeId, BuildError> {
         let broker = Member::Broker(Box::new(Broker::new(config)?));
         let id = self.add(name.into(), broker)?;
@@ -73,7 +80,7 @@ impl<H: Handler> SystemBuilder<H> {
     /// Adds a producer.
     ///
     /// # Errors
-    /// The name is taken.
+    /// The name is taken or no name.
     pub fn producer(&mut self, config: ProducerConfig) -> Result<NodeId, BuildError> {
         let name = config.name.clone();
         let id = self.add(name, Member::Producer(Box::new(Producer::new(config))))?;
@@ -84,7 +91,7 @@ impl<H: Handler> SystemBuilder<H> {
     /// Adds a consumer.
     ///
     /// # Errors
-    /// The name is taken.
+    /// The name is taken or no name.
     pub fn consumer(&mut self, config: ConsumerConfig<H>) -> Result<NodeId, BuildError> {
         let name = config.name.clone();
         let id = self.add(name, Member::Consumer(Box::new(Consumer::new(config))))?;
@@ -95,7 +102,7 @@ impl<H: Handler> SystemBuilder<H> {
     /// Adds a service that is called over the network. Its index is given to it.
     ///
     /// # Errors
-    /// The name is taken, by a node or by a place where effects land.
+    /// The name is no name, or is taken by a node or by a place where effects land.
     pub fn service(&mut self, config: ServiceConfig) -> Result<Target, BuildError> {
         let name = config.name.clone();
         let service = self.place(name.clone())?;

@@ -6,6 +6,7 @@
 
 mod builder;
 pub mod text;
+mod value;
 
 use crate::client::{Consumer, Handler, Producer, Script};
 use crate::kernel::{self, Ctx, Input, Loss, Node, NodeId, Time};
@@ -14,6 +15,7 @@ use crate::store::Service;
 use crate::talk::{Mq, Name};
 
 pub use builder::{BuildError, SystemBuilder};
+pub use text::StepError;
 
 /// The state of a system.
 pub type World<H = Script> = kernel::World<Member<H>>;
@@ -134,6 +136,19 @@ impl<H: Handler> System<H> {
     /// The name of a place where effects land; `?` for one that does not exist.
     pub fn service(&self, index: u16) -> &str {
         self.services.get(usize::from(index)).map_or("?", Name::as_str)
+    }
+
+    /// The text of a step.
+    pub fn write(&self, step: &Step) -> String {
+        text::write(step, &self.names)
+    }
+
+    /// Reads a step from its text.
+    ///
+    /// # Errors
+    /// The text is not the whole of one step, or names what the system does not have.
+    pub fn read(&self, text: &str) -> Result<Step, StepError> {
+        text::read(text, &self.names)
     }
 
     /// Records the run with this seed, up to the horizon or `most` steps.
