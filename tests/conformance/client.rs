@@ -1,0 +1,306 @@
+//! A scripted client: does what the recorded one did when it did it, and logs what it receives.
+//!
+//! It acts at the recorded times, with one exception: it does not act on what it has not seen yet.
+//! Where the recorded client had seen a delivery before it acted, this one waits for it, too.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use redeliver::kernel::{Ctx, Input, NodeId, Span, Time};
+use redeliver::talk::{
+    ChannelNo, ClientTimer, Done, Frame, MessageId, Method, Mq, Msg, Name, Reply, Request, Timer,
+};
+
+/// How long it waits for what the recorded client had seen by then.
+const PATIENCE: Span = Span::from_millis(250);
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Act {
+    /// When the recorded client did it.
+    pub at: Time,
+    /// How many frames it had received by then, confirms and answers to declarations apart.
+    pub seen: usize,
+    /// What it did.
+    pub what: What,
+}
+
+/// What there is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum What {
+    /// Open a connection.
+    Connect { heartbeat: Span, cancel_notify: bool },
+    /// Let the connection die without a word.
+    Drop,
+    /// Send a method.
+    Send(ChannelNo, Box<Method>),
+    /// Take everything out of a queue, one after the other.
+    Drain { channel: ChannelNo, queue: Name },
+    /// Acknowledge all that was delivered on a channel.
+    AckAll(ChannelNo),
+    /// From now on, handle deliveries (or no more).
+    Work(Option<Worker>),
+}
+
+/// A handler that works through deliveries, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Worker {
+    /// How long it takes for each.
+    pub takes: Span,
+    /// Messages that it always gives back to the queue; it acknowledges the others.
+    pub poison: Vec<MessageId>,
+}
+
+/// What a client received.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// When.
+    pub at: Time,
+    /// On which channel.
+    pub channel: ChannelNo,
+    /// How many times that channel had been opened by then.
+    pub epoch: u32,
+    /// What; `None` when the connection was gone.
+    pub frame: Option<Frame>,
+}
+
+/// What a client took out of a queue for the harness.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Drained {
+    /// The queue.
+    pub queue: Name,
+    /// The messages, head to tail, and whether they were flagged as redelivered.
+    pub messages: Vec<(MessageId, bool)>,
+}
+
+/// The client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Client {
+    broker: NodeId,
+    acts: Arc<[Act]>,
+    next: usize,
+    seen: usize,
+    log: Vec<Entry>,
+    drained: Vec<Drained>,
+    draining: Option<ChannelNo>,
+    /// Declarations without an answer so far: on which channel, and whether only to look.
+    declaring: VecDeque<(ChannelNo, bool)>,
+    opened: Vec<(ChannelNo, u32)>,
+    unsettled: Vec<(ChannelNo, u64)>,
+    worker: Option<Worker>,
+    backlog: VecDeque<(ChannelNo, u64, MessageId)>,
+    /// Messages handled: when, which, and whether they were given back.
+    handled: Vec<(Time, MessageId, bool)>,
+}
+
+impl Client {
+    /// A client of `broker` with this script, which must be in the order of time.
+    pub fn new(broker: NodeId, acts: Vec<Act>) -> Client {
+        Client {
+            broker,
+            acts: acts.into(),
+            next: 0,
+            seen: 0,
+            log: Vec::new(),
+            drained: Vec::new(),
+            draining: None,
+            declaring: VecDeque::new(),
+            opened: Vec::new(),
+            unsettled: Vec::new(),
+            worker: None,
+            backlog: VecDeque::new(),
+            handled: Vec::new(),
+        }
+    }
+
+    /// What it received, in order.
+    pub fn log(&self) -> &[Entry] {
+        &self.log
+    }
+
+    /// What it took out of queues for the harness, in order.
+    pub fn drained(&self) -> &[Drained] {
+        &self.drained
+    }
+
+    /// What its handler did.
+    pub fn handled(&self) -> &[(Time, MessageId, bool)] {
+        &self.handled
+    }
+
+    /// Takes one input.
+    pub fn on(&mut self, input: Input<Mq>, ctx: &mut Ctx<'_, Mq>) {
+        match input {
+            Input::Message { msg: Msg::Reply(reply), .. } => self.receive(reply, ctx),
+            Input::Timer(Timer::Client(ClientTimer::Handler(_))) => self.finish(ctx),
+            Input::Closed(_) => {
+                self.draining = None;
+                self.declaring.clear();
+                self.unsettled.clear();
+                self.backlog.clear();
+                self.log.push(Entry { at: ctx.now, channel: 0, epoch: 0, frame: None });
+            }
+            _ => {}
+        }
+        self.proceed(ctx);
+    }
+
+    fn proceed(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        let acts = Arc::clone(&self.acts);
+        while let Some(act) = acts.get(self.next) {
+            let late = ctx.now.since(act.at) >= PATIENCE;
+            let ready = (self.seen >= act.seen && self.draining.is_none()) || late;
+            if act.at > ctx.now || !ready {
+                let due = if act.at > ctx.now { act.at } else { act.at + PATIENCE };
+                ctx.arm(Timer::Client(ClientTimer::Send), due.since(ctx.now));
+                return;
+            }
+            self.next += 1;
+            self.act(&act.what, ctx);
+        }
+    }
+
+    fn send(&mut self, channel: ChannelNo, method: Method, ctx: &mut Ctx<'_, Mq>) {
+        ctx.send(self.broker, Msg::Request(Request { channel, method }));
+    }
+
+    fn act(&mut self, what: &What, ctx: &mut Ctx<'_, Mq>) {
+        match what {
+            What::Connect { heartbeat, cancel_notify } => {
+                let open = Method::Open { heartbeat: *heartbeat, cancel_notify: *cancel_notify };
+                self.send(0, open, ctx);
+            }
+            What::Drop => ctx.close(self.broker),
+            What::Send(channel, method) => {
+                match &**method {
+                    Method::ChannelOpen => self.reopen(*channel),
+                    Method::QueueDeclare(declare) if !declare.nowait => {
+                        self.declaring.push_back((*channel, declare.passive));
+                    }
+                    Method::Ack { tag, .. } | Method::Nack { tag, .. } => {
+                        self.unsettled.retain(|unsettled| *unsettled != (*channel, *tag));
+                    }
+                    _ => {}
+                }
+                self.send(*channel, (**method).clone(), ctx);
+            }
+            What::Drain { channel, queue } => {
+                self.drained.push(Drained { queue: queue.clone(), messages: Vec::new() });
+                self.draining = Some(*channel);
+                self.send(*channel, Method::Get { queue: queue.clone(), no_ack: true }, ctx);
+            }
+            What::AckAll(channel) => {
+                let (mine, others) = self.unsettled.drain(..).partition(|(on, _)| on == channel);
+                self.unsettled = others;
+                for (_, tag) in mine {
+                    self.send(*channel, Method::Ack { tag, multiple: false }, ctx);
+                }
+            }
+            What::Work(worker) => {
+                self.worker.clone_from(worker);
+                if worker.is_none() {
+                    self.backlog.clear();
+                }
+            }
+        }
+    }
+
+    fn reopen(&mut self, channel: ChannelNo) {
+        match self.opened.iter_mut().find(|(there, _)| *there == channel) {
+            Some((_, times)) => *times += 1,
+            None => self.opened.push((channel, 1)),
+        }
+    }
+
+    fn receive(&mut self, reply: Reply, ctx: &mut Ctx<'_, Mq>) {
+        let Reply { channel, frame } = reply;
+        let epoch =
+            self.opened.iter().find(|(there, _)| *there == channel).map_or(0, |(_, times)| *times);
+        if self.draining == Some(channel) {
+            match &frame {
+                Frame::GetOk { delivery, .. } => {
+                    // there is one: it was pushed when draining began
+                    if let Some(drained) = self.drained.last_mut() {
+                        drained.messages.push((delivery.message.id, delivery.redelivered));
+                        let queue = drained.queue.clone();
+                        self.send(channel, Method::Get { queue, no_ack: true }, ctx);
+                    }
+                    return;
+                }
+                Frame::GetEmpty => {
+                    self.draining = None;
+                    return;
+                }
+                Frame::ChannelClosed { .. } | Frame::ConnectionClosed { .. } => {
+                    self.draining = None;
+                }
+                _ => {}
+            }
+        }
+        match &frame {
+            Frame::Ok(Done::ConnectionClose) => return ctx.close(self.broker),
+            Frame::Ok(_)
+            | Frame::Removed { .. }
+            | Frame::ConsumeOk { .. }
+            | Frame::CancelOk { .. } => return,
+            Frame::DeclareOk { .. } => {
+                let asked = self.declaring.iter().position(|(on, _)| *on == channel);
+                let passive = asked.and_then(|at| self.declaring.remove(at));
+                if !passive.is_some_and(|(_, passive)| passive) {
+                    return;
+                }
+            }
+            Frame::Deliver { delivery, .. } => {
+                self.seen += 1;
+                self.unsettled.push((channel, delivery.tag));
+                if self.worker.is_some() {
+                    self.backlog.push_back((channel, delivery.tag, delivery.message.id));
+                    if self.backlog.len() == 1 {
+                        self.begin(ctx);
+                    }
+                }
+            }
+            Frame::GetOk { .. }
+            | Frame::GetEmpty
+            | Frame::Return { .. }
+            | Frame::CancelledByBroker { .. } => self.seen += 1,
+            Frame::ChannelClosed { .. } => {
+                self.seen += 1;
+                self.declaring.retain(|(on, _)| *on != channel);
+            }
+            Frame::ConnectionClosed { .. } => {
+                self.seen += 1;
+                self.declaring.clear();
+                ctx.close(self.broker);
+            }
+            Frame::ConfirmAck { .. }
+            | Frame::ConfirmNack { .. }
+            | Frame::Heartbeat
+            | Frame::Blocked { .. }
+            | Frame::Unblocked => {}
+        }
+        self.log.push(Entry { at: ctx.now, channel, epoch, frame: Some(frame) });
+    }
+
+    fn begin(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        if let Some(worker) = &self.worker {
+            ctx.arm(Timer::Client(ClientTimer::Handler(0)), worker.takes);
+        }
+    }
+
+    fn finish(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        let Some(worker) = &self.worker else { return };
+        let Some((channel, tag, message)) = self.backlog.pop_front() else { return };
+        let back = worker.poison.contains(&message);
+        self.handled.push((ctx.now, message, back));
+        self.unsettled.retain(|unsettled| *unsettled != (channel, tag));
+        let method = match back {
+            true => Method::Nack { tag, multiple: false, requeue: true },
+            false => Method::Ack { tag, multiple: false },
+        };
+        self.send(channel, method, ctx);
+        if !self.backlog.is_empty() {
+            self.begin(ctx);
+        }
+    }
+}

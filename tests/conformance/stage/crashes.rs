@@ -1,0 +1,90 @@
+//! Thousands of publishes or acknowledgements, and the end of the broker right after them.
+
+use redeliver::kernel::Span;
+
+use super::{before, plain, subscription};
+use crate::client::What;
+use crate::recording::Recording;
+use crate::script::{Script, span, time};
+
+/// How long before a kill a publish must have been sent so that a quorum queue, or a classic one,
+/// has written it and its confirm is on the way.
+const JUST_WRITTEN: Span = Span::from_micros(1_150);
+
+/// How long before a kill what is sent does not arrive any more.
+const IN_THE_SOCKET: Span = Span::from_micros(50);
+
+pub(super) fn prepare(recording: &Recording, script: &mut Script) -> Result<(), String> {
+    for (at, step) in recording.steps.iter().enumerate() {
+        match step.op.as_str() {
+            "published" => published(recording, script, at)?,
+            "ack all" => ack_all(recording, script, at)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// `published {n, bytes, took_ms}`: persistent messages, as fast as the client could write them,
+/// to the queue that it had declared. How many of them the broker had read from the socket when it
+/// was killed varies; the recording tells how many it had confirmed and how many came back, so
+/// the script lets just as many arrive in time.
+fn published(recording: &Recording, script: &mut Script, at: usize) -> Result<(), String> {
+    let step = &recording.steps[at];
+    let actor = script.actor(&step.actor);
+    let end = time(step.at_ms);
+    let queue = script.declared(actor, end).ok_or("published, but to which queue?")?;
+    let count = step.number("n").ok_or("published, but how many?")?;
+    let bytes = u32::try_from(step.number("bytes").unwrap_or(100)).unwrap_or(u32::MAX);
+    let kill = recording.steps[at..].iter().find(|step| step.op.starts_with("kill"));
+    let report = recording
+        .observed
+        .iter()
+        .find(|seen| seen.event == "recovered" && seen.text("queue") == queue.as_str());
+    let recovered = report.and_then(|seen| seen.number("recovered")).unwrap_or(count);
+    let confirmed =
+        report.and_then(|seen| seen.number("confirmed")).map_or(recovered, |it| it.min(recovered));
+    let took = span(step.args.get("took_ms").and_then(serde_json::Value::as_f64).unwrap_or(1e3));
+    let begin = before(end, took);
+    for n in 1..=count {
+        let paced = begin + Span::from_nanos(took.as_nanos() / count.max(1) * (n - 1));
+        let when = match kill {
+            Some(kill) if n > recovered => before(time(kill.at_ms), IN_THE_SOCKET),
+            Some(kill) if n > confirmed => before(time(kill.at_ms), JUST_WRITTEN),
+            _ => paced,
+        };
+        let publication = plain(queue.as_str(), true, bytes);
+        script.publish(actor, when, 0, 1, false, &n.to_string(), publication);
+    }
+    if let Some(report) = report {
+        script.looks.push(time(report.at_ms - 1.0));
+    }
+    Ok(())
+}
+
+/// `ack all {n}`: persistent messages published and confirmed, delivered, and acknowledged one by
+/// one a few milliseconds before the broker was killed.
+fn ack_all(recording: &Recording, script: &mut Script, at: usize) -> Result<(), String> {
+    let step = &recording.steps[at];
+    let count = step.number("n").ok_or("ack all, but how many?")?;
+    let declared = recording.steps[..at].iter().rev().find(|step| step.op == "queue.declare");
+    let queue = declared.ok_or("ack all, but from which queue?")?.text("queue").to_owned();
+    let select = recording.steps[..at].iter().rev().find(|step| step.op == "confirm.select");
+    let select = select.ok_or("ack all, but who published?")?;
+    let publisher = script.actor(&select.actor);
+    if script.sent.iter().all(|sent| sent.actor != publisher) {
+        for n in 1..=count {
+            let when = time(select.at_ms) + Span::from_micros(1_000 + 500 * n);
+            let publication = plain(&queue, true, 100);
+            script.publish(publisher, when, 0, 1, false, &n.to_string(), publication);
+        }
+    }
+    let consumer = script.actor(&step.actor);
+    let begin = before(time(step.at_ms), Span::from_millis(500));
+    script.send(consumer, begin, 0, 1, subscription(&queue, "c", false));
+    let acks = before(time(step.at_ms), Span::from_millis(1));
+    let seen = usize::try_from(count).unwrap_or(usize::MAX);
+    script.act(consumer, acks, seen, What::AckAll(1));
+    script.unscripted.push(consumer);
+    Ok(())
+}
