@@ -55,7 +55,10 @@ pub(super) fn compare(
         });
         let unscripted = script.find(name).is_some_and(|at| script.unscripted.contains(&at));
         for seen in of_actor.iter().filter(|seen| rank(&seen.event).is_none()) {
-            if !matches!(seen.event.as_str(), "confirm-ack" | "confirm-nack" | "amqplib-probe") {
+            if !matches!(
+                seen.event.as_str(),
+                "confirm-ack" | "confirm-nack" | "tcp-closed" | "amqplib-probe"
+            ) {
                 troubles.push(Trouble::Unknown(format!("the event {}", seen.event)));
             }
         }
