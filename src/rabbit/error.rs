@@ -61,6 +61,11 @@ impl ChannelError {
         ChannelError::new(540, "NOT_IMPLEMENTED", text)
     }
 
+    /// 541 `INTERNAL_ERROR`: closes the connection.
+    pub fn internal_error(text: fmt::Arguments<'_>) -> ChannelError {
+        ChannelError::new(541, "INTERNAL_ERROR", text)
+    }
+
     /// 404 for a queue that does not exist.
     pub fn no_queue(queue: &Name) -> ChannelError {
         ChannelError::not_found(format_args!("no queue '{queue}' in vhost '/'"))

@@ -13,10 +13,16 @@
 
 pub mod arguments;
 mod broker;
+mod channel;
 mod config;
+mod confirms;
+mod connection;
+mod dead_letter;
 pub mod error;
 pub mod exchange;
+mod policy;
 mod profile;
+mod queue;
 mod view;
 
 pub use arguments::{Overflow, QueueSpec};

@@ -48,6 +48,9 @@ pub struct Profile {
     /// With a single active consumer, one of higher priority takes over once the active one has
     /// settled what it holds (4.0). Before, whoever came first stays. Source: observed.
     pub single_active_preempts: bool,
+    /// `basic.get` from a quorum queue shows a delivery count of 0 on the first delivery; pushed
+    /// deliveries never do. Source: observed on 3.10.8, not on 4.0.5.
+    pub get_shows_zero_count: bool,
     /// A message that a quorum queue dead-letters keeps its delivery count, so that a quorum queue
     /// delivers it as redelivered for the first time. Source: observed on 4.0.5.
     pub dead_letter_keeps_delivery_count: bool,
@@ -66,6 +69,10 @@ pub struct Profile {
     /// How a classic queue stores messages: version 1 of its index by default up to 3.13, version 2
     /// alone from 4.0. Source: release notes 3.13.0 and 4.0.1.
     pub classic_storage: ClassicStorage,
+    /// When the single active consumer of a classic queue is cancelled, its successor is served at
+    /// once (4.0). Before, it is served with the next thing that happens to the queue. Source:
+    /// observed.
+    pub cancel_serves_successor: bool,
 
     // ── declarations ──
     /// The broker keeps `x-queue-type` among a queue's arguments also when the client gave none
@@ -185,6 +192,7 @@ const V3_10: Profile = Profile {
     nack_counts: true,
     quorum_priorities: QuorumPriorities::Ignored,
     single_active_preempts: false,
+    get_shows_zero_count: true,
     dead_letter_keeps_delivery_count: false,
     last_death_headers: false,
     client_deaths_count: true,
@@ -192,6 +200,7 @@ const V3_10: Profile = Profile {
     classic_storage: ClassicStorage::V1,
     declares_queue_type: false,
     unknown_exchange_closes_connection: true,
+    cancel_serves_successor: false,
     consumer_timeout: TimeoutScope::AllQueues,
     transient_queues_denied: false,
     global_qos_denied: false,
@@ -218,11 +227,13 @@ const V4_0: Profile = Profile {
     negative_limit_is_none: true,
     quorum_priorities: QuorumPriorities::TwoToOne,
     single_active_preempts: true,
+    get_shows_zero_count: false,
     dead_letter_keeps_delivery_count: true,
     last_death_headers: true,
     client_deaths_count: false,
     classic_storage: ClassicStorage::V2,
     declares_queue_type: true,
+    cancel_serves_successor: true,
     max_message_size: 16_777_216,
     memory_watermark: 60,
     ..V3_13

@@ -1,5 +1,7 @@
 //! What tests, the player and reports see of a broker.
 
+use super::broker::Broker;
+use super::queue::{Consumers, Entry, Machine};
 use crate::kernel::{NodeId, Time};
 use crate::talk::{ChannelNo, MessageId, Name, QueueId};
 
@@ -93,4 +95,99 @@ pub struct ChannelView {
     pub unconfirmed: usize,
     /// Its consumers.
     pub consumers: usize,
+}
+
+impl MessageView {
+    fn of(entry: &Entry) -> MessageView {
+        MessageView {
+            msg: entry.message.id,
+            copy: entry.message.copy,
+            redelivered: entry.is_redelivered(),
+            delivery_count: u32::from(entry.returns),
+            expires: (entry.deadline != Time::MAX).then_some(entry.deadline),
+        }
+    }
+}
+
+impl Broker {
+    /// The queues that exist, in the order in which their names were first declared.
+    pub fn queues(&self) -> impl Iterator<Item = QueueView> {
+        (0..self.slots().len()).filter_map(|index| self.queue(QueueId(index as u16)))
+    }
+
+    /// One queue, if it exists.
+    pub fn queue(&self, id: QueueId) -> Option<QueueView> {
+        let slot = self.slots().get(id.index())?;
+        let queue = slot.queue.as_ref()?;
+        let (ready, unacked, dead_lettering, consumers, messages, held) = match &queue.machine {
+            Machine::Classic(queue) => (
+                queue.ready(),
+                queue.unacked(),
+                0,
+                queue.consumers(),
+                queue.messages().map(MessageView::of).collect(),
+                queue.held(),
+            ),
+            Machine::Quorum(queue) => (
+                queue.machine.ready(),
+                queue.machine.unacked(),
+                queue.machine.dead_lettering(),
+                queue.machine.consumers(),
+                queue.machine.messages().map(MessageView::of).collect(),
+                queue.machine.held(),
+            ),
+        };
+        Some(QueueView {
+            id,
+            name: slot.name.clone(),
+            kind: queue.spec.kind,
+            ready,
+            unacked,
+            dead_lettering,
+            consumers: self.consumer_views(consumers),
+            messages,
+            held: held.into_iter().map(MessageView::of).collect(),
+        })
+    }
+
+    fn consumer_views(&self, consumers: &Consumers) -> Vec<ConsumerView> {
+        let view = |(_, consumer): (u32, &super::queue::Consumer)| {
+            let channel = self.channel(consumer.session)?;
+            Some(ConsumerView {
+                peer: channel.peer,
+                channel: channel.number,
+                tag: channel.consumer(consumer.cookie)?.tag.clone(),
+                prefetch: u16::try_from(consumer.prefetch).unwrap_or(u16::MAX),
+                unacked: consumer.unacked,
+                active: consumer.is_served(),
+            })
+        };
+        consumers.subscribed().into_iter().filter_map(view).collect()
+    }
+
+    /// The connections that are open.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionView> {
+        (0..self.peers() as u32).filter_map(|index| self.connection(NodeId(index)))
+    }
+
+    /// The connection of a client, if it is open.
+    pub fn connection(&self, peer: NodeId) -> Option<ConnectionView> {
+        let connection = self.connection_of(peer)?;
+        let channels = connection
+            .open()
+            .filter_map(|slot| self.channel_at(slot))
+            .map(|channel| ChannelView {
+                channel: channel.number,
+                unacked: channel.unacked.len(),
+                unconfirmed: channel.confirms.unconfirmed(),
+                consumers: channel.consumers.iter().flatten().count(),
+            })
+            .collect();
+        Some(ConnectionView {
+            peer,
+            blocked: connection.blocked.is_some(),
+            held: connection.blocked.as_ref().map_or(0, |held| held.len()),
+            channels,
+        })
+    }
 }

@@ -1,0 +1,79 @@
+//! What queues ask for, carried out.
+
+use super::Broker;
+use crate::kernel::Ctx;
+use crate::rabbit::error::ChannelError;
+use crate::rabbit::queue::{Effect, Session};
+use crate::talk::{Done, Frame, Mq, QueueId, Timer};
+
+impl Broker {
+    /// Carries out everything that queues asked for, including what follows from it.
+    pub(super) fn carry_out(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        while let Some((queue, effect)) = self.out.pop() {
+            match effect {
+                Effect::Note(note) => ctx.note(note),
+                Effect::Deliver { session, cookie, handed } => {
+                    self.deliver(queue, session, cookie, handed, ctx);
+                }
+                Effect::Confirm(origin) => self.answered(origin, true, ctx),
+                Effect::Refuse(origin) => self.answered(origin, false, ctx),
+                Effect::Arm(timer, after) => ctx.arm(Timer::Rabbit(timer), after),
+                Effect::Disarm(timer) => ctx.disarm(Timer::Rabbit(timer)),
+                Effect::Fetched { session, handed, left } => {
+                    self.fetched(queue, session, handed, left, ctx);
+                }
+                Effect::Discard { message, why, returns, lettered, stored } => {
+                    self.discarded(queue, message, why, returns, lettered, stored, ctx);
+                }
+                Effect::DeadLetter { message, why, returns, lettered, ticket } => {
+                    self.move_dead_letter(queue, message, why, returns, lettered, ticket, ctx);
+                }
+                Effect::Consuming { session, cookie } => {
+                    if let Some(consumer) = self.channel(session).and_then(|it| it.consumer(cookie))
+                    {
+                        let consumer_tag = consumer.tag.clone();
+                        self.reply(session, Frame::ConsumeOk { consumer_tag }, ctx);
+                    }
+                }
+                Effect::Cancelled { session, cookie } => {
+                    let removed =
+                        self.channel_mut(session).and_then(|it| it.remove_consumer(cookie));
+                    if let Some(consumer) = removed {
+                        let consumer_tag = consumer.tag;
+                        self.reply(session, Frame::CancelOk { consumer_tag }, ctx);
+                    }
+                }
+                Effect::InUse { session } => self.refuse_use(queue, session, ctx),
+                Effect::NoFetch { session } => self.refuse_fetch(queue, session, ctx),
+                Effect::Purged { session, messages } => {
+                    self.reply(session, Frame::Removed { done: Done::QueuePurge, messages }, ctx);
+                }
+            }
+        }
+    }
+
+    fn refuse_use(&mut self, queue: QueueId, session: Session, ctx: &mut Ctx<'_, Mq>) {
+        let error = ChannelError::access_refused(format_args!(
+            "queue '{}' in vhost '/' in exclusive use",
+            self.queues[queue.index()].name
+        ));
+        if let Some(channel) = self.channel_mut(session) {
+            // the consumer that was refused is the last that came
+            channel.consumers.pop();
+            let (peer, number) = (channel.peer, channel.number);
+            self.fail(peer, number, &error, ctx);
+        }
+    }
+
+    fn refuse_fetch(&mut self, queue: QueueId, session: Session, ctx: &mut Ctx<'_, Mq>) {
+        let error = ChannelError::resource_locked(format_args!(
+            "cannot obtain access to locked queue '{}' in vhost '/'. basic.get operations are not \
+             supported by quorum queues with single active consumer",
+            self.queues[queue.index()].name
+        ));
+        if let Some(channel) = self.channel(session) {
+            let (peer, number) = (channel.peer, channel.number);
+            self.fail(peer, number, &error, ctx);
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! From a queue to a consumer, and the answer back.
+
+use super::Broker;
+use crate::kernel::{Ctx, NodeId, Time};
+use crate::rabbit::channel::{FETCHED, Mode, Unacked};
+use crate::rabbit::error::ChannelError;
+use crate::rabbit::profile::TimeoutScope;
+use crate::rabbit::queue::{Command, Handed, Machine, Session, Subscription};
+use crate::talk::{
+    Consume, Delivery, Done, Frame, Mq, Name, Note, QueueId, RabbitTimer, Returned, Settle, Timer,
+    Value,
+};
+
+impl Broker {
+    /// A queue pushes a message to a consumer.
+    pub(super) fn deliver(
+        &mut self,
+        queue: QueueId,
+        session: Session,
+        cookie: u32,
+        handed: Handed,
+        ctx: &mut Ctx<'_, Mq>,
+    ) {
+        let Some(delivery) = self.hand_out(queue, session, cookie, handed, ctx) else { return };
+        let Some(channel) = self.channel(session) else { return };
+        let (peer, number) = (channel.peer, channel.number);
+        let Some(consumer) = channel.consumer(cookie) else { return };
+        let consumer_tag = consumer.tag.clone();
+        self.send(peer, number, Frame::Deliver { consumer_tag, delivery }, ctx);
+    }
+
+    /// A queue answers `basic.get`.
+    pub(super) fn fetched(
+        &mut self,
+        queue: QueueId,
+        session: Session,
+        handed: Option<Handed>,
+        left: u32,
+        ctx: &mut Ctx<'_, Mq>,
+    ) {
+        let Some(handed) = handed else { return self.reply(session, Frame::GetEmpty, ctx) };
+        if let Some(delivery) = self.hand_out(queue, session, FETCHED, handed, ctx) {
+            self.reply(session, Frame::GetOk { delivery, message_count: left }, ctx);
+        }
+    }
+
+    /// Gives a message its delivery tag and remembers that an answer is due.
+    fn hand_out(
+        &mut self,
+        queue: QueueId,
+        session: Session,
+        cookie: u32,
+        handed: Handed,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Option<Delivery> {
+        let epoch = self.queues[queue.index()].epoch;
+        let channel = self.channel_mut(session)?;
+        let tag = channel.tag();
+        let Handed { message, handle, count, redelivered, no_ack } = handed;
+        if !no_ack {
+            channel.unacked.push_back(Unacked { tag, at: ctx.now, handle, epoch, cookie, queue });
+        }
+        let (msg, to) = (message.id, channel.peer);
+        ctx.work(self.config.profile.costs.deliver);
+        ctx.note(Note::Pushed { msg, queue, to, redelivered, no_ack });
+        if !no_ack && !self.channel_tick_armed {
+            self.arm_channel_tick(ctx);
+        }
+        Some(Delivery { tag, redelivered, delivery_count: count, message })
+    }
+
+    /// `basic.ack`, `basic.nack`, `basic.reject`.
+    pub(super) fn answer(
+        &mut self,
+        slot: u16,
+        tag: u64,
+        multiple: bool,
+        how: Settle,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        ctx.work(self.config.profile.costs.acknowledge);
+        let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };
+        channel.take(tag, multiple, &mut self.taken)?;
+        if let Mode::Tx(tx) = &mut channel.mode {
+            tx.settled.extend(self.taken.drain(..).map(|unacked| (unacked, how)));
+            return Ok(());
+        }
+        let session = channel.session;
+        self.settle_taken(how, ctx.now);
+        if self.windows.get(session).limit > 0 {
+            self.resume_consumers(session, ctx.now);
+        }
+        Ok(())
+    }
+
+    /// Tells queues about answers, each about all of its own at once.
+    pub(super) fn settle_taken(&mut self, how: Settle, now: Time) {
+        let mut taken = std::mem::take(&mut self.taken);
+        let mut handles = std::mem::take(&mut self.handles);
+        while let Some(first) = taken.first() {
+            let (queue, epoch) = (first.queue, first.epoch);
+            handles.clear();
+            taken.retain(|unacked| {
+                let same = unacked.queue == queue && unacked.epoch == epoch;
+                if same {
+                    handles.push(unacked.handle);
+                }
+                !same
+            });
+            // a delivery of a queue that is gone may be answered; nothing follows from it
+            if self.queues[queue.index()].epoch == epoch {
+                self.settle(queue, &handles, how, now);
+            }
+        }
+        self.taken = taken;
+        self.handles = handles;
+    }
+
+    fn settle(&mut self, queue: QueueId, handles: &[u32], how: Settle, now: Time) {
+        let why = match how {
+            Settle::RejectRequeue | Settle::RejectDiscard => Returned::Reject,
+            Settle::Ack | Settle::NackRequeue | Settle::NackDiscard => Returned::Nack,
+        };
+        self.with_queue(queue, now, |queue, at| match &mut queue.machine {
+            Machine::Classic(queue) => match how {
+                Settle::Ack => queue.acknowledge(handles, at),
+                Settle::NackRequeue | Settle::RejectRequeue => queue.requeue(handles, why, at),
+                Settle::NackDiscard | Settle::RejectDiscard => queue.reject(handles, at),
+            },
+            Machine::Quorum(queue) => {
+                let command = match (how, handles) {
+                    (Settle::Ack, &[handle]) => Command::Settle(handle),
+                    (Settle::Ack, _) => Command::SettleAll(handles.to_vec()),
+                    (Settle::NackRequeue | Settle::RejectRequeue, &[handle]) => {
+                        Command::Return(handle, why)
+                    }
+                    (Settle::NackRequeue | Settle::RejectRequeue, _) => {
+                        Command::ReturnAll(handles.to_vec(), why)
+                    }
+                    (Settle::NackDiscard | Settle::RejectDiscard, &[handle]) => {
+                        Command::Discard(handle)
+                    }
+                    (Settle::NackDiscard | Settle::RejectDiscard, _) => {
+                        Command::DiscardAll(handles.to_vec())
+                    }
+                };
+                queue.append(command, at.out);
+            }
+        });
+    }
+
+    /// A channel's shared window has room: its consumers on all queues may go on.
+    fn resume_consumers(&mut self, session: Session, now: Time) {
+        let Some(channel) = self.channel(session) else { return };
+        for queue in channel.queues() {
+            self.with_queue(queue, now, |queue, at| {
+                if let Machine::Classic(queue) = &mut queue.machine {
+                    queue.resume(session, at);
+                }
+            });
+        }
+    }
+
+    /// `basic.recover`. Without requeue it was never implemented.
+    pub(super) fn recover_unacked(
+        &mut self,
+        slot: u16,
+        requeue: bool,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        if !requeue {
+            return Err(ChannelError::not_implemented(format_args!("requeue=false")));
+        }
+        let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };
+        let session = channel.session;
+        channel.take(0, true, &mut self.taken)?;
+        self.settle_taken(Settle::NackRequeue, ctx.now);
+        self.reply(session, Frame::Ok(Done::Recover), ctx);
+        Ok(())
+    }
+
+    /// `basic.qos`: without `global` the window of each consumer to come, with it one that all
+    /// consumers of the channel share.
+    pub(super) fn qos(
+        &mut self,
+        slot: u16,
+        prefetch: u16,
+        global: bool,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };
+        let session = channel.session;
+        if !global {
+            channel.prefetch = prefetch;
+        } else if self.config.profile.global_qos_denied {
+            return Err(ChannelError::not_implemented(format_args!(
+                "Feature `global_qos` is deprecated."
+            )));
+        } else {
+            self.windows.get_mut(session).limit = u32::from(prefetch);
+            self.resume_consumers(session, ctx.now);
+        }
+        self.reply(session, Frame::Ok(Done::Qos), ctx);
+        Ok(())
+    }
+
+    /// `basic.get`
+    pub(super) fn get(
+        &mut self,
+        peer: NodeId,
+        slot: u16,
+        name: &Name,
+        no_ack: bool,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        let id = self.usable(peer, name)?;
+        let Some(session) = self.session(slot) else { return Ok(()) };
+        self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
+            Machine::Classic(queue) => queue.fetch(session, no_ack, at),
+            Machine::Quorum(queue) => queue.append(Command::Fetch { session, no_ack }, at.out),
+        });
+        Ok(())
+    }
+
+    /// `basic.consume`
+    pub(super) fn consume(
+        &mut self,
+        peer: NodeId,
+        slot: u16,
+        wanted: Consume,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        let tag = match wanted.consumer_tag.is_empty() {
+            true => self.generate("amq.ctag"),
+            false => wanted.consumer_tag,
+        };
+        let Some(channel) = &self.channels[usize::from(slot)] else { return Ok(()) };
+        let (session, prefetch) = (channel.session, u32::from(channel.prefetch));
+        if channel.cookie(&tag).is_some() {
+            return Err(ChannelError::not_allowed(format_args!(
+                "attempt to reuse consumer tag '{tag}'"
+            )));
+        }
+        let id = self.usable(peer, &wanted.queue)?;
+        let quorum =
+            matches!(self.queue_mut(id).map(|queue| &queue.machine), Some(Machine::Quorum(_)));
+        if quorum && self.windows.get(session).limit > 0 {
+            return Err(ChannelError::not_implemented(format_args!(
+                "queue '{}' in vhost '/' does not support global qos",
+                wanted.queue
+            )));
+        }
+        let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };
+        let subscription = Subscription {
+            session,
+            cookie: channel.add_consumer(tag, id),
+            no_ack: wanted.no_ack,
+            exclusive: wanted.exclusive,
+            prefetch,
+            priority: wanted
+                .arguments
+                .get("x-priority")
+                .and_then(Value::as_int)
+                .map_or(0, |n| n.clamp(i32::MIN.into(), i32::MAX.into()) as i32),
+        };
+        self.with_queue(id, ctx.now, |queue, at| {
+            queue.consumed = true;
+            match &mut queue.machine {
+                Machine::Classic(queue) => queue.consume(&subscription, at),
+                Machine::Quorum(queue) => queue.append(Command::Consume(subscription), at.out),
+            }
+        });
+        Ok(())
+    }
+
+    /// `basic.cancel`. Cancelling what is not there is fine.
+    pub(super) fn cancel(&mut self, slot: u16, consumer_tag: Name, ctx: &mut Ctx<'_, Mq>) {
+        let Some(channel) = &self.channels[usize::from(slot)] else { return };
+        let session = channel.session;
+        let Some(cookie) = channel.cookie(&consumer_tag) else {
+            return self.reply(session, Frame::CancelOk { consumer_tag }, ctx);
+        };
+        let Some(id) = channel.consumer(cookie).map(|consumer| consumer.queue) else { return };
+        self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
+            Machine::Classic(queue) => queue.cancel(session, cookie, at),
+            Machine::Quorum(queue) => queue.append(Command::Cancel { session, cookie }, at.out),
+        });
+        self.carry_out(ctx);
+        self.after_detach(id, ctx);
+    }
+
+    // ── delivery acknowledgement timeout ──
+
+    fn arm_channel_tick(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        if self.config.consumer_timeout.is_some() {
+            self.channel_tick_armed = true;
+            ctx.arm(Timer::Rabbit(RabbitTimer::ChannelTick), self.config.channel_tick);
+        }
+    }
+
+    /// Looks for deliveries that were not answered in time.
+    pub(super) fn channel_tick(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        self.channel_tick_armed = false;
+        for slot in 0..self.channels.len() {
+            while let Some((unacked, timeout)) = self.overdue(slot, ctx.now) {
+                self.time_out(slot as u16, unacked, timeout.as_millis(), ctx);
+            }
+        }
+        let waits = |channel: &crate::rabbit::channel::Channel| !channel.unacked.is_empty();
+        if self.channels.iter().flatten().any(|channel| waits(channel)) {
+            self.arm_channel_tick(ctx);
+        }
+    }
+
+    fn overdue(&self, slot: usize, now: Time) -> Option<(Unacked, crate::kernel::Span)> {
+        let channel = self.channels[slot].as_ref()?;
+        channel.unacked.iter().find_map(|unacked| {
+            let queue = self.queues[unacked.queue.index()].queue.as_ref();
+            let own = queue.and_then(|queue| queue.spec.consumer_timeout);
+            let timeout = own.or(self.config.consumer_timeout)?;
+            let applies = match self.config.profile.consumer_timeout {
+                TimeoutScope::AllQueues => true,
+                TimeoutScope::QuorumQueues => {
+                    let quorum = |it: &super::Queue| matches!(it.machine, Machine::Quorum(_));
+                    unacked.cookie != FETCHED && queue.is_some_and(quorum)
+                }
+            };
+            (applies && now.since(unacked.at) >= timeout).then_some((*unacked, timeout))
+        })
+    }
+
+    fn time_out(&mut self, slot: u16, late: Unacked, millis: u64, ctx: &mut Ctx<'_, Mq>) {
+        let Some(channel) = &mut self.channels[usize::from(slot)] else { return };
+        let (session, peer, number) = (channel.session, channel.peer, channel.number);
+        if self.config.profile.consumer_timeout == TimeoutScope::AllQueues {
+            let error = ChannelError::precondition_failed(format_args!(
+                "delivery acknowledgement on channel {number} timed out. Timeout value used: \
+                 {millis} ms. This timeout value can be configured, see consumers doc guide to \
+                 learn more"
+            ));
+            return self.close_channel_with(peer, number, &error, Returned::Timeout, ctx);
+        }
+        channel
+            .unacked
+            .retain(|unacked| unacked.cookie != late.cookie || unacked.queue != late.queue);
+        let consumer = channel.remove_consumer(late.cookie);
+        let cookie = late.cookie;
+        self.with_queue(late.queue, ctx.now, |queue, at| {
+            if let Machine::Quorum(queue) = &mut queue.machine {
+                queue.append(Command::TimeOut { session, cookie }, at.out);
+            }
+        });
+        let notify = self.connection_of(peer).is_some_and(|connection| connection.cancel_notify);
+        if let Some(consumer) = consumer.filter(|_| notify) {
+            let frame = Frame::CancelledByBroker { consumer_tag: consumer.tag };
+            self.send(peer, number, frame, ctx);
+        }
+    }
+}

@@ -1,0 +1,502 @@
+//! Exchanges, queues, bindings and policies: made, changed and removed.
+
+use super::letters::Worker;
+use super::{Broker, Queue, QueueSlot};
+use crate::kernel::{Ctx, NodeId, Time};
+use crate::rabbit::QueueKind;
+use crate::rabbit::arguments::QueueSpec;
+use crate::rabbit::config::{Config, DefinitionError, Destination};
+use crate::rabbit::error::ChannelError;
+use crate::rabbit::exchange::Exchanges;
+use crate::rabbit::policy;
+use crate::rabbit::profile::ClassicStorage;
+use crate::rabbit::queue::{Classic, Command, Logged, Machine};
+use crate::talk::{
+    Bind, Death, Done, ExchangeDeclare, Frame, Gone, Mq, Name, Note, Policy, QueueDeclare, QueueId,
+    RabbitTimer, Timer,
+};
+
+impl Broker {
+    /// A node with these settings and definitions.
+    ///
+    /// # Errors
+    /// When a definition is one that the broker would refuse.
+    pub fn new(config: Config) -> Result<Broker, DefinitionError> {
+        let mut broker = Broker {
+            policies: config.policies.clone(),
+            exchanges: Exchanges::default(),
+            queues: Vec::new(),
+            numbers: Default::default(),
+            connections: Vec::new(),
+            channels: Vec::new(),
+            generations: Vec::new(),
+            windows: Default::default(),
+            topology: 0,
+            alarm: false,
+            channel_tick_armed: false,
+            generated: 0,
+            workers: Vec::<Worker>::new(),
+            stopped: false,
+            out: Default::default(),
+            listed: Vec::new(),
+            taken: Vec::new(),
+            handles: Vec::new(),
+            keys: Vec::new(),
+            targets: Vec::new(),
+            config,
+        };
+        broker.load()?;
+        Ok(broker)
+    }
+
+    /// Loads the definitions.
+    fn load(&mut self) -> Result<(), DefinitionError> {
+        let config = self.config.clone();
+        let wrong = |what: String| {
+            move |error: ChannelError| DefinitionError { what, why: error.text.as_str().to_owned() }
+        };
+        for declare in &config.exchanges {
+            self.exchanges
+                .declare(declare, &config.profile)
+                .map_err(wrong(format!("exchange \"{}\"", declare.exchange)))?;
+        }
+        for declare in &config.queues {
+            let what = format!("queue \"{}\"", declare.queue);
+            let spec = QueueSpec::parse(declare, &config.profile).map_err(wrong(what.clone()))?;
+            self.check_kind(&spec).map_err(wrong(what.clone()))?;
+            if self.existing(&spec.name).is_some() {
+                return Err(DefinitionError { what, why: "it is there twice".to_owned() });
+            }
+            self.create(spec, None, Time::ZERO, true);
+        }
+        for binding in &config.bindings {
+            let what = match &binding.destination {
+                Destination::Queue(name) => {
+                    format!("binding of queue \"{name}\" to \"{}\"", binding.source)
+                }
+                Destination::Exchange(name) => {
+                    format!("binding of exchange \"{name}\" to \"{}\"", binding.source)
+                }
+            };
+            let bound = match &binding.destination {
+                Destination::Queue(name) => self
+                    .existing(name)
+                    .ok_or_else(|| ChannelError::no_queue(name))
+                    .and_then(|queue| {
+                        let (source, key) = (&binding.source, &binding.key);
+                        self.exchanges.bind_queue(source, queue, key, &binding.arguments)
+                    }),
+                Destination::Exchange(name) => self.exchanges.bind_exchange(&Bind {
+                    source: binding.source.clone(),
+                    destination: name.clone(),
+                    key: binding.key.clone(),
+                    arguments: binding.arguments.clone(),
+                }),
+            };
+            bound.map_err(wrong(what))?;
+        }
+        Ok(())
+    }
+
+    /// A queue that is about to be created must be one that this model, and this version, has.
+    fn check_kind(&self, spec: &QueueSpec) -> Result<(), ChannelError> {
+        if spec.kind == QueueKind::Stream {
+            return Err(ChannelError::not_implemented(format_args!(
+                "stream queues are not part of this model: queue '{}' in vhost '/'",
+                spec.name
+            )));
+        }
+        let transient = !spec.durable && !spec.exclusive;
+        if transient && self.config.profile.transient_queues_denied {
+            return Err(ChannelError::internal_error(format_args!(
+                "Feature `transient_nonexcl_queues` is deprecated."
+            )));
+        }
+        Ok(())
+    }
+
+    fn create(
+        &mut self,
+        spec: QueueSpec,
+        owner: Option<NodeId>,
+        now: Time,
+        loaded: bool,
+    ) -> QueueId {
+        let id = match self.numbers.get(spec.name.as_str()) {
+            Some(id) => *id,
+            None => {
+                let id = QueueId(self.queues.len() as u16);
+                self.numbers.insert(spec.name.clone(), id);
+                let name = spec.name.clone();
+                self.queues.push(QueueSlot { name, epoch: 0, queue: None });
+                id
+            }
+        };
+        let settings = policy::settings(&spec, &self.policies, &self.config.profile);
+        let mut profile = self.config.profile;
+        if spec.version_2 {
+            profile.classic_storage = ClassicStorage::V2;
+        }
+        let machine = match spec.kind {
+            QueueKind::Quorum => {
+                Machine::Quorum(Box::new(Logged::new(id, settings, &profile, now, loaded)))
+            }
+            QueueKind::Classic | QueueKind::Stream => {
+                let highest = spec.max_priority.unwrap_or(0);
+                Machine::Classic(Box::new(Classic::new(
+                    id,
+                    spec.durable,
+                    highest,
+                    settings,
+                    &profile,
+                )))
+            }
+        };
+        self.queues[id.index()].queue = Some(Queue { spec, owner, consumed: false, machine });
+        self.topology = self.topology.wrapping_add(1);
+        id
+    }
+
+    /// Starts what a queue waits for from its beginning: its lease.
+    pub(super) fn begin(&mut self, id: QueueId, ctx: &mut Ctx<'_, Mq>) {
+        self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
+            Machine::Classic(queue) => queue.renew_lease(at),
+            Machine::Quorum(queue) => queue.machine.renew_lease(at.now),
+        });
+        self.arm_quorum_tick(id, ctx);
+    }
+
+    // ── queues ──
+
+    /// The queue of this name, if it exists and this connection may use it.
+    pub(super) fn usable(&self, peer: NodeId, name: &Name) -> Result<QueueId, ChannelError> {
+        let id = self.existing(name).ok_or_else(|| ChannelError::no_queue(name))?;
+        let owner = self.queues[id.index()].queue.as_ref().and_then(|queue| queue.owner);
+        if owner.is_some_and(|owner| owner != peer) {
+            return Err(ChannelError::resource_locked(format_args!(
+                "cannot obtain exclusive access to locked queue '{name}' in vhost '/'. It could be \
+                 originally declared on another connection or the exclusive property value does \
+                 not match that of the original declaration."
+            )));
+        }
+        Ok(id)
+    }
+
+    /// A name that nobody chose.
+    pub(super) fn generate(&mut self, prefix: &str) -> Name {
+        self.generated += 1;
+        format!("{prefix}-{:04}", self.generated).into()
+    }
+
+    pub(super) fn declare_queue(
+        &mut self,
+        peer: NodeId,
+        slot: u16,
+        mut declare: QueueDeclare,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        if declare.queue.is_empty() && !declare.passive {
+            declare.queue = self.generate("amq.gen");
+        }
+        let id = if declare.passive {
+            self.usable(peer, &declare.queue)?
+        } else if self.existing(&declare.queue).is_some() {
+            let id = self.usable(peer, &declare.queue)?;
+            if let Some(queue) = &self.queues[id.index()].queue {
+                let exclusive = queue.owner.is_some();
+                if exclusive != declare.exclusive {
+                    return Err(ChannelError::resource_locked(format_args!(
+                        "cannot obtain exclusive access to locked queue '{}' in vhost '/'. It \
+                         could be originally declared on another connection or the exclusive \
+                         property value does not match that of the original declaration.",
+                        declare.queue
+                    )));
+                }
+                queue.spec.equivalent(&declare, &self.config.profile)?;
+            }
+            id
+        } else {
+            let spec = QueueSpec::parse(&declare, &self.config.profile)?;
+            self.check_kind(&spec)?;
+            let owner = spec.exclusive.then_some(peer);
+            let id = self.create(spec, owner, ctx.now, false);
+            ctx.note(Note::QueueDeclared { queue: id, name: declare.queue.clone() });
+            self.begin(id, ctx);
+            id
+        };
+        if declare.nowait {
+            return Ok(());
+        }
+        // a declaration that is answered looks at the queue, which renews the lease of a classic
+        // one (`rabbit_amqqueue_process`, `handle_call(stat, …)`); observed
+        self.with_queue(id, ctx.now, |queue, at| {
+            if let Machine::Classic(queue) = &mut queue.machine {
+                queue.renew_lease(at);
+            }
+        });
+        let (ready, consumers) = self.counts(id);
+        let frame = Frame::DeclareOk { queue: declare.queue, ready, consumers };
+        if let Some(session) = self.session(slot) {
+            self.reply(session, frame, ctx);
+        }
+        Ok(())
+    }
+
+    /// Ready messages and consumers, as a declaration is told.
+    fn counts(&self, id: QueueId) -> (u32, u32) {
+        match self.queues[id.index()].queue.as_ref().map(|queue| &queue.machine) {
+            Some(Machine::Classic(queue)) => {
+                (queue.ready() as u32, queue.consumers().count() as u32)
+            }
+            Some(Machine::Quorum(queue)) => {
+                (queue.machine.ready() as u32, queue.machine.consumers().count() as u32)
+            }
+            None => (0, 0),
+        }
+    }
+
+    pub(super) fn delete_queue(
+        &mut self,
+        peer: NodeId,
+        slot: u16,
+        name: &Name,
+        if_unused: bool,
+        if_empty: bool,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        let mut messages = 0;
+        if self.existing(name).is_some() {
+            let id = self.usable(peer, name)?;
+            let (ready, consumers) = self.counts(id);
+            if if_unused && consumers > 0 {
+                return Err(ChannelError::precondition_failed(format_args!(
+                    "queue '{name}' in vhost '/' in use"
+                )));
+            }
+            if if_empty && ready > 0 {
+                return Err(ChannelError::precondition_failed(format_args!(
+                    "queue '{name}' in vhost '/' is not empty"
+                )));
+            }
+            messages = self.remove_queue(id, Gone::Deleted, ctx);
+        }
+        if let Some(session) = self.session(slot) {
+            self.reply(session, Frame::Removed { done: Done::QueueDelete, messages }, ctx);
+        }
+        Ok(())
+    }
+
+    /// Removes a queue with everything in it, which is never dead-lettered. Returns how many
+    /// messages were ready.
+    pub(super) fn remove_queue(&mut self, id: QueueId, why: Gone, ctx: &mut Ctx<'_, Mq>) -> u32 {
+        let death = if why == Gone::Expired { Death::QueueExpired } else { Death::QueueDeleted };
+        let ready = self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
+            Machine::Classic(queue) => queue.delete(death, at),
+            Machine::Quorum(queue) => {
+                queue.apply_all(at.now, at.out);
+                queue.machine.delete(death, at.now, at.out)
+            }
+        });
+        self.carry_out(ctx);
+        self.cancel_consumers(id, ctx);
+        self.forget_queue(id);
+        for timer in [
+            RabbitTimer::Flush(id),
+            RabbitTimer::Expire(id),
+            RabbitTimer::Lease(id),
+            RabbitTimer::QuorumTick(id),
+            RabbitTimer::DeadLetterRetry(id),
+        ] {
+            ctx.disarm(Timer::Rabbit(timer));
+        }
+        ctx.note(Note::QueueGone { queue: id, why });
+        ready.unwrap_or(0)
+    }
+
+    /// Removes every trace of a queue but its number.
+    pub(super) fn forget_queue(&mut self, id: QueueId) {
+        let slot = &mut self.queues[id.index()];
+        slot.queue = None;
+        slot.epoch += 1;
+        self.exchanges.queue_gone(id);
+        self.workers.retain(|worker| worker.source() != id);
+        self.topology = self.topology.wrapping_add(1);
+    }
+
+    /// A consumer went: an auto-delete queue goes with its last one.
+    pub(super) fn after_detach(&mut self, id: QueueId, ctx: &mut Ctx<'_, Mq>) {
+        let finished = self.queues[id.index()].queue.as_ref().is_some_and(|queue| {
+            queue.spec.auto_delete
+                && queue.consumed
+                && match &queue.machine {
+                    Machine::Classic(queue) => queue.consumers().count() == 0,
+                    Machine::Quorum(_) => false,
+                }
+        });
+        if finished {
+            self.remove_queue(id, Gone::Automatic, ctx);
+        }
+    }
+
+    /// An exclusive queue goes with its connection.
+    pub(super) fn delete_exclusive_queues(&mut self, peer: NodeId, ctx: &mut Ctx<'_, Mq>) {
+        for index in 0..self.queues.len() {
+            let owner = self.queues[index].queue.as_ref().and_then(|queue| queue.owner);
+            if owner == Some(peer) {
+                self.remove_queue(QueueId(index as u16), Gone::Automatic, ctx);
+            }
+        }
+    }
+
+    pub(super) fn purge_queue(
+        &mut self,
+        peer: NodeId,
+        slot: u16,
+        name: &Name,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        let id = self.usable(peer, name)?;
+        let Some(session) = self.session(slot) else { return Ok(()) };
+        self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
+            Machine::Classic(queue) => {
+                let messages = queue.purge(Death::Purged, at);
+                let purged = crate::rabbit::queue::Effect::Purged { session, messages };
+                at.out.push(id, purged);
+            }
+            Machine::Quorum(queue) => queue.append(Command::Purge { session }, at.out),
+        });
+        Ok(())
+    }
+
+    // ── leases ──
+
+    pub(super) fn lease_ended(&mut self, id: QueueId, ctx: &mut Ctx<'_, Mq>) {
+        let ended = |queue: &mut Queue| match &queue.machine {
+            Machine::Classic(queue) => queue.lease_ended(),
+            Machine::Quorum(_) => false,
+        };
+        if self.queue_mut(id).is_some_and(ended) {
+            self.remove_queue(id, Gone::Expired, ctx);
+        }
+    }
+
+    /// The tick of a quorum queue does nothing but look at its lease, so only queues that have one
+    /// tick.
+    pub(super) fn arm_quorum_tick(&mut self, id: QueueId, ctx: &mut Ctx<'_, Mq>) {
+        let ticks = |queue: &mut Queue| match &queue.machine {
+            Machine::Quorum(queue) => queue.machine.settings.expires.is_some(),
+            Machine::Classic(_) => false,
+        };
+        if self.queue_mut(id).is_some_and(ticks) {
+            let every = self.config.profile.costs.quorum_tick;
+            ctx.arm(Timer::Rabbit(RabbitTimer::QuorumTick(id)), every);
+        }
+    }
+
+    pub(super) fn quorum_tick(&mut self, id: QueueId, ctx: &mut Ctx<'_, Mq>) {
+        let now = ctx.now;
+        let ended = |queue: &mut Queue| match &queue.machine {
+            Machine::Quorum(queue) => queue.machine.lease_ended(now),
+            Machine::Classic(_) => false,
+        };
+        if self.queue_mut(id).is_some_and(ended) {
+            self.remove_queue(id, Gone::Expired, ctx);
+        } else {
+            self.arm_quorum_tick(id, ctx);
+        }
+    }
+
+    // ── exchanges and bindings ──
+
+    pub(super) fn declare_exchange(
+        &mut self,
+        slot: u16,
+        declare: &ExchangeDeclare,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        self.exchanges.declare(declare, &self.config.profile)?;
+        self.changed(slot, Done::ExchangeDeclare, ctx);
+        Ok(())
+    }
+
+    pub(super) fn delete_exchange(
+        &mut self,
+        slot: u16,
+        exchange: &Name,
+        if_unused: bool,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        self.exchanges.delete(exchange, if_unused)?;
+        self.changed(slot, Done::ExchangeDelete, ctx);
+        Ok(())
+    }
+
+    pub(super) fn bind_exchange(
+        &mut self,
+        slot: u16,
+        bind: &Bind,
+        on: bool,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        if on {
+            self.exchanges.bind_exchange(bind)?;
+            self.changed(slot, Done::ExchangeBind, ctx);
+        } else {
+            self.exchanges.unbind_exchange(bind)?;
+            self.changed(slot, Done::ExchangeUnbind, ctx);
+        }
+        Ok(())
+    }
+
+    pub(super) fn bind_queue(
+        &mut self,
+        peer: NodeId,
+        slot: u16,
+        bind: &Bind,
+        on: bool,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        let queue = self.usable(peer, &bind.destination)?;
+        if on {
+            self.exchanges.bind_queue(&bind.source, queue, &bind.key, &bind.arguments)?;
+            self.changed(slot, Done::QueueBind, ctx);
+        } else {
+            self.exchanges.unbind_queue(&bind.source, queue, &bind.key, &bind.arguments)?;
+            self.changed(slot, Done::QueueUnbind, ctx);
+        }
+        Ok(())
+    }
+
+    fn changed(&mut self, slot: u16, done: Done, ctx: &mut Ctx<'_, Mq>) {
+        self.topology = self.topology.wrapping_add(1);
+        if let Some(session) = self.session(slot) {
+            self.reply(session, Frame::Ok(done), ctx);
+        }
+    }
+
+    // ── policies ──
+
+    /// Sets a policy, or removes it when its definition is empty.
+    pub(super) fn set_policy(&mut self, policy: Policy, ctx: &mut Ctx<'_, Mq>) {
+        self.policies.retain(|other| other.name != policy.name);
+        if !policy.definition.is_empty() {
+            self.policies.push(policy);
+        }
+        for index in 0..self.queues.len() {
+            let id = QueueId(index as u16);
+            let Some(queue) = &self.queues[index].queue else { continue };
+            let settings = policy::settings(&queue.spec, &self.policies, &self.config.profile);
+            if self.settings_of(id) == Some(&settings) {
+                continue;
+            }
+            self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
+                Machine::Classic(queue) => queue.configure(settings, at),
+                Machine::Quorum(queue) => {
+                    queue.append(Command::Configure(Box::new(settings)), at.out);
+                }
+            });
+            self.carry_out(ctx);
+            self.arm_quorum_tick(id, ctx);
+        }
+    }
+}

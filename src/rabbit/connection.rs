@@ -1,0 +1,117 @@
+//! A connection: its channels, its heartbeats, and whether an alarm holds it back.
+
+use std::collections::VecDeque;
+
+use crate::kernel::Span;
+use crate::talk::{ChannelNo, Request};
+
+/// The highest channel number (`channel_max`, 2047 by default).
+pub(crate) const CHANNEL_MAX: ChannelNo = 2_047;
+
+/// An open connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Connection {
+    /// Zero for none.
+    pub(crate) heartbeat: Span,
+    pub(crate) cancel_notify: bool,
+    /// By number; number 0 is never used.
+    channels: Vec<Slot>,
+    /// Something was received since the last check.
+    pub(crate) heard: bool,
+    /// Something was sent since the last check.
+    pub(crate) spoke: bool,
+    /// Checks, each half an interval after the one before.
+    checks: u32,
+    /// Checks for something received that found nothing, in a row.
+    silent: u8,
+    /// An alarm holds it back: frames wait here unread.
+    pub(crate) blocked: Option<VecDeque<Request>>,
+}
+
+/// A channel number of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Slot {
+    /// It was never opened.
+    Unused,
+    /// It is the broker's channel with this number.
+    Open(u16),
+    /// The broker closed it, and ignores what was sent before the client learnt that.
+    Closed,
+}
+
+/// What a look at the heartbeats says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Check {
+    /// Nothing was sent for half an interval.
+    pub(crate) speak: bool,
+    /// Nothing was received for two checks in a row.
+    pub(crate) gone: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(heartbeat: Span, cancel_notify: bool) -> Connection {
+        Connection {
+            heartbeat,
+            cancel_notify,
+            channels: Vec::new(),
+            heard: true,
+            spoke: true,
+            checks: 0,
+            silent: 0,
+            blocked: None,
+        }
+    }
+
+    pub(crate) fn slot(&self, number: ChannelNo) -> Slot {
+        self.channels.get(usize::from(number)).copied().unwrap_or(Slot::Unused)
+    }
+
+    pub(crate) fn set(&mut self, number: ChannelNo, slot: Slot) {
+        let at = usize::from(number);
+        if self.channels.len() <= at {
+            self.channels.resize(at + 1, Slot::Unused);
+        }
+        self.channels[at] = slot;
+    }
+
+    /// The broker's numbers of its open channels, in the order of theirs.
+    pub(crate) fn open(&self) -> impl Iterator<Item = u16> {
+        self.channels.iter().filter_map(|slot| match slot {
+            Slot::Open(session) => Some(*session),
+            Slot::Unused | Slot::Closed => None,
+        })
+    }
+
+    /// Looks at the heartbeats, every half interval: speaks when it said nothing for that long, and
+    /// gives up when it heard nothing for two whole intervals. Source: `rabbit_heartbeat.erl`.
+    pub(crate) fn check(&mut self) -> Check {
+        let speak = !std::mem::take(&mut self.spoke);
+        self.checks += 1;
+        // while the connection is blocked nothing is read, so nothing can be missed
+        if self.checks.is_multiple_of(2) && self.blocked.is_none() {
+            let heard = std::mem::take(&mut self.heard);
+            self.silent = if heard { 0 } else { self.silent + 1 };
+        }
+        Check { speak, gone: self.silent >= 2 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Observed: with a heartbeat of 2 s a silent client is given up after 6 s.
+    #[test]
+    fn a_silent_client_is_given_up_between_two_and_three_intervals() {
+        let mut connection = Connection::new(Span::from_secs(2), true);
+        let gone = (1..).find(|_| connection.check().gone);
+        assert_eq!(gone, Some(6));
+    }
+
+    #[test]
+    fn an_idle_broker_speaks_every_half_interval() {
+        let mut connection = Connection::new(Span::from_secs(2), true);
+        let spoken: Vec<bool> = (0..3).map(|_| connection.check().speak).collect();
+        assert_eq!(spoken, [false, true, true]);
+    }
+}

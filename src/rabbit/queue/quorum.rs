@@ -1,0 +1,799 @@
+//! The quorum queue, as the state machine behind its log.
+//!
+//! `next = returns.pop_front() or messages.pop_front()`: what comes back is served first, in the
+//! order in which it came back. A consumer leaves the service queue as soon as its credit is used
+//! up, and queues up again at the tail when it gets some. Source: `rabbit_fifo.erl`,
+//! `rabbit_fifo_q.erl`, `rabbit_fifo_dlx.erl`.
+//!
+//! It knows nothing of channels, disks or nodes: commands come in an order that all replicas agree
+//! on, with the time at which the leader took them.
+
+use std::collections::VecDeque;
+
+use super::consumers::{Consumer, Consumers, Rings, State, Subscription};
+use super::leveled::Leveled;
+use super::out::{Effect, Handed, Out};
+use super::settings::Settings;
+use super::slab::{Entry, FETCHED, Handle, Marks, Slab};
+use super::{Incoming, Session};
+use crate::kernel::{Span, Time};
+use crate::rabbit::arguments::Overflow;
+use crate::rabbit::profile::{Profile, QuorumPriorities};
+use crate::talk::{Death, Message, MessageId, Note, QueueId, RabbitTimer, Returned};
+
+/// "Unlimited" prefetch (`rabbit_fifo_client.erl`, `UNLIMITED_PREFETCH_COUNT`).
+const UNLIMITED_PREFETCH: u32 = 2_000;
+
+/// How many dead letters at-least-once dead lettering has under way at a time
+/// (`dead_letter_worker_consumer_prefetch`).
+const DEAD_LETTER_PREFETCH: usize = 32;
+
+/// After `reject-publish` publishers may go on when the queue is down to 80 % of its limit
+/// (`rabbit_fifo.hrl`, `LOW_LIMIT`).
+const LOW_LIMIT_PERCENT: u64 = 80;
+
+/// The state of a quorum queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Quorum {
+    id: QueueId,
+    pub(crate) settings: Settings,
+    profile: Profile,
+    slab: Slab,
+    returns: VecDeque<Handle>,
+    messages: Leveled,
+    /// How many of high priority were taken in a row, for [`QuorumPriorities::TwoToOne`].
+    high_in_a_row: u8,
+    ready_bytes: u64,
+    unacked: usize,
+    next_seq: u64,
+    consumers: Consumers,
+    service: Rings,
+    /// Publishers, and whether each was told to stop.
+    publishers: Vec<(Session, bool)>,
+    /// Dead letters that stay until their target has confirmed them, oldest first.
+    dead: VecDeque<Dead>,
+    next_ticket: u64,
+    /// When the queue was last used.
+    last_active: Time,
+    expiry: Time,
+}
+
+/// A message that at-least-once dead lettering is about to move.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Dead {
+    ticket: u64,
+    message: Message,
+    why: Death,
+    returns: u16,
+    lettered: bool,
+    /// The worker has it.
+    under_way: bool,
+}
+
+impl Quorum {
+    pub(crate) fn new(id: QueueId, settings: Settings, profile: &Profile, now: Time) -> Quorum {
+        let highest = match profile.quorum_priorities {
+            QuorumPriorities::Ignored => 0,
+            QuorumPriorities::TwoToOne => 1,
+            QuorumPriorities::Strict => 31,
+        };
+        Quorum {
+            id,
+            settings,
+            profile: *profile,
+            slab: Slab::default(),
+            returns: VecDeque::new(),
+            messages: Leveled::new(highest),
+            high_in_a_row: 0,
+            ready_bytes: 0,
+            unacked: 0,
+            next_seq: 0,
+            consumers: Consumers::default(),
+            service: Rings::default(),
+            publishers: Vec::new(),
+            dead: VecDeque::new(),
+            next_ticket: 0,
+            last_active: now,
+            expiry: Time::MAX,
+        }
+    }
+
+    // ── in ──
+
+    /// Whether publishers can be told to stop.
+    pub(crate) fn watches_publishers(&self) -> bool {
+        self.settings.overflow == Overflow::RejectPublish && self.settings.is_limited()
+    }
+
+    /// Whether a publish of this session is to be sent at all: a publisher that was told to stop
+    /// refuses it. A new publisher is told when it registers. Source: `register_enqueuer`.
+    pub(crate) fn admits(&mut self, session: Session) -> bool {
+        match self.publishers.iter().find(|(publisher, _)| *publisher == session) {
+            Some((_, told)) => !told,
+            None => {
+                let over = self.is_over_limit();
+                self.publishers.push((session, over));
+                !over
+            }
+        }
+    }
+
+    /// A message is appended.
+    pub(crate) fn enqueue(&mut self, incoming: Incoming, now: Time, out: &mut Out) {
+        let origin = incoming.origin;
+        self.append(incoming, now, out);
+        if origin.waits() {
+            out.push(self.id, Effect::Confirm(origin));
+        }
+        self.serve(now, out);
+    }
+
+    /// As [`Quorum::enqueue`], without serving anybody.
+    pub(crate) fn append(&mut self, incoming: Incoming, now: Time, out: &mut Out) {
+        let Incoming { message, ttl, from, inherited, .. } = incoming;
+        let (msg, copy) = (message.id, message.copy);
+        out.push(self.id, Effect::Note(Note::Enqueued { msg, copy, queue: self.id, from }));
+        let level = self.level_of(message.publication.properties.priority);
+        // a time to live of 0 leaves a millisecond, for a consumer that waits
+        // (`rabbit_fifo:update_expiry_header/3`)
+        let deadline =
+            self.settings.ttl(ttl).map_or(Time::MAX, |ttl| now + ttl.max(Span::from_millis(1)));
+        let mut marks = Marks::default();
+        if from.is_some() {
+            marks.set(Marks::LETTERED);
+        }
+        self.ready_bytes += u64::from(message.publication.size);
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        let entry = Entry {
+            message,
+            deadline,
+            seq,
+            consumer: FETCHED,
+            session: Session::default(),
+            returns: 0,
+            inherited,
+            level,
+            marks,
+        };
+        let handle = self.slab.insert(entry);
+        self.messages.push_back(level, handle);
+    }
+
+    fn level_of(&self, priority: Option<u8>) -> u8 {
+        match self.profile.quorum_priorities {
+            QuorumPriorities::Ignored => 0,
+            QuorumPriorities::TwoToOne => u8::from(priority.unwrap_or(4) > 4),
+            QuorumPriorities::Strict => priority.unwrap_or(4).min(31),
+        }
+    }
+
+    // ── out ──
+
+    /// After every command: serve, then enforce limits. Source: `rabbit_fifo:checkout/4`.
+    fn serve(&mut self, now: Time, out: &mut Out) {
+        loop {
+            self.drop_expired(now, out);
+            if self.ready() == 0 {
+                break;
+            }
+            let Some(slot) = self.service.pop_front() else { break };
+            let Some(consumer) = self.consumers.get_mut(slot) else { continue };
+            consumer.queued = false;
+            if consumer.state != State::Up || !consumer.has_credit() {
+                continue;
+            }
+            let Some(handle) = self.pop() else { break };
+            self.hand_over(handle, slot, out);
+            self.queue_up(slot);
+        }
+        self.evaluate_limit(out);
+        self.send_dead_letters(out);
+        self.arm_expiry(now, out);
+    }
+
+    fn hand_over(&mut self, handle: Handle, slot: u32, out: &mut Out) {
+        let Some(consumer) = self.consumers.get_mut(slot) else { return };
+        let (session, cookie, no_ack) = (consumer.session, consumer.cookie, consumer.no_ack);
+        if !no_ack {
+            consumer.unacked += 1;
+        }
+        let handed = self.hand(handle, slot, session, no_ack, false);
+        out.push(self.id, Effect::Deliver { session, cookie, handed });
+    }
+
+    fn hand(
+        &mut self,
+        handle: Handle,
+        slot: u32,
+        session: Session,
+        no_ack: bool,
+        fetched: bool,
+    ) -> Handed {
+        let entry = self.slab.get_mut(handle);
+        // what it brought along shows until it is returned here for the first time
+        let count = match entry.returns {
+            0 => u32::from(entry.inherited),
+            returns => u32::from(returns),
+        };
+        let shown = count > 0 || (fetched && self.profile.get_shows_zero_count);
+        let redelivered = entry.marks.has(Marks::REDELIVERED) || count > 0;
+        let message = entry.message.clone();
+        if no_ack {
+            self.slab.remove(handle);
+        } else {
+            entry.marks.set(Marks::HELD);
+            entry.session = session;
+            entry.consumer = slot;
+            self.unacked += 1;
+        }
+        Handed { message, handle, count: shown.then_some(count), redelivered, no_ack }
+    }
+
+    /// A consumer with credit that is served queues up, unless it stands in the queue already.
+    fn queue_up(&mut self, slot: u32) {
+        if let Some(consumer) = self.consumers.get_mut(slot)
+            && consumer.state == State::Up
+            && !consumer.queued
+            && consumer.has_credit()
+        {
+            consumer.queued = true;
+            self.service.push_back(consumer.priority, slot);
+        }
+    }
+
+    /// `basic.get`.
+    pub(crate) fn fetch(&mut self, session: Session, no_ack: bool, now: Time, out: &mut Out) {
+        if self.settings.single_active {
+            out.push(self.id, Effect::NoFetch { session });
+            return;
+        }
+        self.last_active = now;
+        self.drop_expired(now, out);
+        let handed = self.pop().map(|handle| self.hand(handle, FETCHED, session, no_ack, true));
+        let left = self.ready() as u32;
+        out.push(self.id, Effect::Fetched { session, handed, left });
+        self.evaluate_limit(out);
+        self.send_dead_letters(out);
+        self.arm_expiry(now, out);
+    }
+
+    // ── back ──
+
+    /// Deliveries were acknowledged.
+    pub(crate) fn settle(&mut self, handles: &[Handle], now: Time, out: &mut Out) {
+        for &handle in handles {
+            if let Some(msg) = self.release(handle, now) {
+                self.slab.remove(handle);
+                out.push(self.id, Effect::Note(Note::Acked { msg, queue: self.id }));
+            }
+        }
+        self.replace_active();
+        self.serve(now, out);
+    }
+
+    /// Deliveries were rejected and do not come back.
+    pub(crate) fn discard(&mut self, handles: &[Handle], now: Time, out: &mut Out) {
+        for &handle in handles {
+            if self.release(handle, now).is_some() {
+                let entry = self.slab.get_mut(handle);
+                entry.returns = entry.returns.saturating_add(1);
+                self.bury(handle, Death::Rejected, out);
+            }
+        }
+        self.replace_active();
+        self.serve(now, out);
+    }
+
+    /// Deliveries come back, in this order.
+    pub(crate) fn give_back(
+        &mut self,
+        handles: &[Handle],
+        why: Returned,
+        now: Time,
+        out: &mut Out,
+    ) {
+        for &handle in handles {
+            if self.release(handle, now).is_some() {
+                self.return_one(handle, why, out);
+            }
+        }
+        self.replace_active();
+        self.serve(now, out);
+    }
+
+    fn return_one(&mut self, handle: Handle, why: Returned, out: &mut Out) {
+        let counts = match why {
+            Returned::Nack | Returned::Timeout => self.profile.nack_counts,
+            Returned::Reject | Returned::Channel | Returned::Connection => true,
+        };
+        let entry = self.slab.get_mut(handle);
+        entry.marks.set(Marks::REDELIVERED);
+        entry.returns = entry.returns.saturating_add(u16::from(counts));
+        let (msg, level, returns) = (entry.message.id, entry.level, entry.returns);
+        let size = u64::from(entry.message.publication.size);
+        if self.settings.delivery_limit.is_some_and(|limit| i64::from(returns) > limit) {
+            self.bury(handle, Death::DeliveryLimit, out);
+            return;
+        }
+        self.ready_bytes += size;
+        // without a limit a message that a client returns is appended anew (`#requeue`)
+        let by_client = matches!(why, Returned::Nack | Returned::Reject);
+        let unlimited = self.settings.delivery_limit.is_none();
+        if by_client && unlimited && self.profile.unlimited_requeues_to_tail {
+            self.messages.push_back(level, handle);
+        } else {
+            self.returns.push_back(handle);
+        }
+        out.push(self.id, Effect::Note(Note::Requeued { msg, queue: self.id, why }));
+    }
+
+    /// Takes a message from whoever holds it, and gives the credit back.
+    fn release(&mut self, handle: Handle, now: Time) -> Option<MessageId> {
+        if !self.slab.find(handle).is_some_and(|entry| entry.marks.has(Marks::HELD)) {
+            return None;
+        }
+        let entry = self.slab.get_mut(handle);
+        entry.marks.unset(Marks::HELD);
+        let (msg, slot) = (entry.message.id, entry.consumer);
+        self.unacked -= 1;
+        if slot == FETCHED {
+            self.last_active = now;
+            return Some(msg);
+        }
+        if let Some(consumer) = self.consumers.get_mut(slot) {
+            consumer.unacked -= 1;
+            if consumer.state == State::Cancelled {
+                if consumer.unacked == 0 {
+                    self.last_active = now;
+                    self.consumers.remove(slot);
+                }
+            } else {
+                self.queue_up(slot);
+            }
+        }
+        Some(msg)
+    }
+
+    // ── consumers ──
+
+    /// `basic.consume`. Quorum queues have no exclusive consumers; the wish is ignored.
+    pub(crate) fn consume(&mut self, wanted: &Subscription, now: Time, out: &mut Out) {
+        let prefetch = if wanted.prefetch == 0 { UNLIMITED_PREFETCH } else { wanted.prefetch };
+        let wanted = Subscription { prefetch, exclusive: false, ..wanted.clone() };
+        let state = if self.settings.single_active { State::Waiting } else { State::Up };
+        let slot = self.consumers.insert(&wanted, state);
+        self.replace_active();
+        self.queue_up(slot);
+        let (session, cookie) = (wanted.session, wanted.cookie);
+        out.push(self.id, Effect::Consuming { session, cookie });
+        self.serve(now, out);
+    }
+
+    /// `basic.cancel`
+    pub(crate) fn cancel(&mut self, session: Session, cookie: u32, now: Time, out: &mut Out) {
+        if let Some(slot) = self.consumers.find(session, cookie) {
+            self.unsubscribe(slot, now);
+            self.replace_active();
+        }
+        out.push(self.id, Effect::Cancelled { session, cookie });
+        self.serve(now, out);
+    }
+
+    /// The delivery acknowledgement timeout of 4.3: the consumer is cancelled, and what it held
+    /// comes back.
+    pub(crate) fn time_out(&mut self, session: Session, cookie: u32, now: Time, out: &mut Out) {
+        let Some(slot) = self.consumers.find(session, cookie) else { return };
+        self.unsubscribe(slot, now);
+        for handle in self.slab.held(|it| it.session == session && it.consumer == slot) {
+            if self.release(handle, now).is_some() {
+                self.return_one(handle, Returned::Timeout, out);
+            }
+        }
+        self.replace_active();
+        self.serve(now, out);
+    }
+
+    fn unsubscribe(&mut self, slot: u32, now: Time) {
+        self.last_active = now;
+        let Some(consumer) = self.consumers.get_mut(slot) else { return };
+        if consumer.queued {
+            self.service.remove(slot);
+        }
+        consumer.queued = false;
+        consumer.state = State::Cancelled;
+        if consumer.unacked == 0 {
+            self.consumers.remove(slot);
+        }
+    }
+
+    /// A session is gone: so are its consumers, and what it held comes back, to the front.
+    pub(crate) fn down(&mut self, session: Session, why: Returned, now: Time, out: &mut Out) {
+        self.publishers.retain(|(publisher, _)| *publisher != session);
+        for slot in self.consumers.of(session) {
+            self.unsubscribe(slot, now);
+        }
+        for handle in self.slab.held_by(session) {
+            if self.release(handle, now).is_some() {
+                self.return_one(handle, why, out);
+            }
+        }
+        self.replace_active();
+        self.serve(now, out);
+    }
+
+    fn active(&self) -> Option<(u32, &Consumer)> {
+        self.consumers.iter().find(|(_, it)| matches!(it.state, State::Up | State::Quiescing))
+    }
+
+    /// With a single active consumer: finds a successor when there is none, or when a consumer of
+    /// higher priority waits (`Profile::single_active_preempts`). Source:
+    /// `rabbit_fifo:activate_next_consumer/2`.
+    fn replace_active(&mut self) {
+        if !self.settings.single_active {
+            return;
+        }
+        let preempts = self.profile.single_active_preempts;
+        let rank = |it: &Consumer| {
+            let priority = if preempts { -i64::from(it.priority) } else { 0 };
+            (priority, it.since)
+        };
+        let waiting = self.consumers.iter().filter(|(_, it)| it.state == State::Waiting);
+        let next = waiting.min_by_key(|(_, it)| rank(it)).map(|(slot, it)| (slot, it.priority));
+        let Some((next, priority)) = next else { return };
+        if let Some((slot, active)) = self.active() {
+            if !preempts || priority <= active.priority {
+                return;
+            }
+            let holds = active.unacked > 0;
+            self.service.remove(slot);
+            if let Some(active) = self.consumers.get_mut(slot) {
+                active.queued = false;
+                active.state = if holds { State::Quiescing } else { State::Waiting };
+            }
+            if holds {
+                return;
+            }
+        }
+        if let Some(consumer) = self.consumers.get_mut(next) {
+            consumer.state = State::Up;
+        }
+        self.queue_up(next);
+    }
+
+    // ── limits and time ──
+
+    fn is_over_limit(&self) -> bool {
+        // dead letters that wait for their target count
+        let messages = (self.ready() + self.dead.len()) as u64;
+        let bytes = self.dead.iter().map(|it| u64::from(it.message.publication.size)).sum::<u64>();
+        self.settings.exceeded(messages, self.ready_bytes + bytes)
+    }
+
+    fn is_below_low_limit(&self) -> bool {
+        let low = |limit: Option<u64>| limit.map(|limit| limit * LOW_LIMIT_PERCENT / 100);
+        let messages = (self.ready() + self.dead.len()) as u64;
+        low(self.settings.max_length).is_none_or(|low| messages <= low)
+            && low(self.settings.max_length_bytes).is_none_or(|low| self.ready_bytes <= low)
+    }
+
+    /// Source: `rabbit_fifo:evaluate_limit/5`. `reject-publish-dlx` is accepted and means
+    /// drop-head.
+    fn evaluate_limit(&mut self, out: &mut Out) {
+        if !self.settings.is_limited() {
+            self.publishers.clear();
+            return;
+        }
+        if self.settings.overflow != Overflow::RejectPublish {
+            while self.is_over_limit()
+                && let Some(handle) = self.pop()
+            {
+                self.bury(handle, Death::Maxlen, out);
+            }
+        } else if self.is_over_limit() {
+            for (_, told) in &mut self.publishers {
+                *told = true;
+            }
+        } else if self.is_below_low_limit() {
+            for (_, told) in &mut self.publishers {
+                *told = false;
+            }
+        }
+    }
+
+    fn drop_expired(&mut self, now: Time, out: &mut Out) {
+        if self.profile.quorum_priorities == QuorumPriorities::Strict {
+            return self.drop_expired_by_level(now, out);
+        }
+        while let Some(handle) = self.front()
+            && self.slab.get(handle).deadline <= now
+        {
+            self.pop();
+            self.bury(handle, Death::Expired, out);
+        }
+    }
+
+    /// From 4.3 each level of priority is looked at, up to its first message that has not expired.
+    fn drop_expired_by_level(&mut self, now: Time, out: &mut Out) {
+        while let Some(&handle) = self.returns.front()
+            && self.slab.get(handle).deadline <= now
+        {
+            self.pop();
+            self.bury(handle, Death::Expired, out);
+        }
+        if self.messages.is_empty() {
+            return;
+        }
+        for level in (0..=self.messages.highest()).rev() {
+            while let Some(handle) = self.messages.front_of(level)
+                && self.slab.get(handle).deadline <= now
+            {
+                self.messages.pop_level(level);
+                self.forget_bytes(handle);
+                self.bury(handle, Death::Expired, out);
+            }
+        }
+    }
+
+    /// The expiry timer went off.
+    pub(crate) fn expire(&mut self, now: Time, out: &mut Out) {
+        self.expiry = Time::MAX;
+        self.serve(now, out);
+    }
+
+    fn next_deadline(&self) -> Time {
+        let of = |handle: Handle| self.slab.get(handle).deadline;
+        if self.profile.quorum_priorities != QuorumPriorities::Strict {
+            return self.front().map_or(Time::MAX, of);
+        }
+        let returned = self.returns.front().copied();
+        let levels =
+            (0..=self.messages.highest()).filter_map(|level| self.messages.front_of(level));
+        returned.into_iter().chain(levels).map(of).min().unwrap_or(Time::MAX)
+    }
+
+    fn arm_expiry(&mut self, now: Time, out: &mut Out) {
+        let head = if self.ready() == 0 { Time::MAX } else { self.next_deadline() };
+        if head == self.expiry {
+            return;
+        }
+        self.expiry = head;
+        let timer = RabbitTimer::Expire(self.id);
+        let effect = match head {
+            Time::MAX => Effect::Disarm(timer),
+            _ => Effect::Arm(timer, head.since(now) + self.profile.costs.quorum_expiry_lateness),
+        };
+        out.push(self.id, effect);
+    }
+
+    /// The periodic tick. Returns whether the lease of the queue is over. A declaration does not
+    /// renew it, a consumer or `basic.get` does. Source: `rabbit_fifo:is_expired/2`.
+    pub(crate) fn lease_ended(&self, now: Time) -> bool {
+        let over = |expires: Span| self.last_active + expires < now;
+        self.settings.expires.is_some_and(over) && self.consumers.iter().next().is_none()
+    }
+
+    /// After a restart the lease starts anew.
+    pub(crate) fn renew_lease(&mut self, now: Time) {
+        self.last_active = now;
+    }
+
+    /// A policy changed.
+    pub(crate) fn configure(&mut self, settings: Settings, now: Time, out: &mut Out) {
+        self.settings = settings;
+        self.serve(now, out);
+    }
+
+    /// Removes the ready messages. Returns how many there were.
+    pub(crate) fn purge(&mut self, why: Death, now: Time, out: &mut Out) -> u32 {
+        let mut purged = 0;
+        while let Some(handle) = self.pop() {
+            self.remove(handle, why, out);
+            purged += 1;
+        }
+        self.evaluate_limit(out);
+        self.arm_expiry(now, out);
+        purged
+    }
+
+    /// The queue is deleted, with everything in it. Returns how many messages were ready.
+    pub(crate) fn delete(&mut self, why: Death, now: Time, out: &mut Out) -> u32 {
+        let ready = self.purge(why, now, out);
+        for handle in self.slab.held(|_| true) {
+            self.remove(handle, why, out);
+        }
+        for Dead { message, returns, lettered, .. } in std::mem::take(&mut self.dead) {
+            let stored = true;
+            let discard = Effect::Discard { message, why, returns, lettered, stored };
+            out.push(self.id, discard);
+        }
+        ready
+    }
+
+    // ── dead letters ──
+
+    /// Whether dead letters stay until confirmed. It needs `overflow: reject-publish`; otherwise it
+    /// silently is at most once. Source: docs quorum-queues, "Activating at-least-once
+    /// dead-lettering".
+    fn keeps_dead_letters(&self) -> bool {
+        self.settings.at_least_once
+            && self.settings.overflow == Overflow::RejectPublish
+            && self.settings.dead_letter_exchange.is_some()
+    }
+
+    /// A message leaves the queue to be dead-lettered.
+    fn bury(&mut self, handle: Handle, why: Death, out: &mut Out) {
+        if self.keeps_dead_letters() && why != Death::Maxlen {
+            let Some(entry) = self.slab.remove(handle) else { return };
+            self.next_ticket += 1;
+            self.dead.push_back(Dead {
+                ticket: self.next_ticket,
+                why,
+                returns: entry.returns,
+                lettered: entry.marks.has(Marks::LETTERED),
+                message: entry.message,
+                under_way: false,
+            });
+        } else {
+            self.remove(handle, why, out);
+        }
+    }
+
+    fn remove(&mut self, handle: Handle, why: Death, out: &mut Out) {
+        let Some(entry) = self.slab.remove(handle) else { return };
+        let lettered = entry.marks.has(Marks::LETTERED);
+        let (message, returns) = (entry.message, entry.returns);
+        let discard = Effect::Discard { message, why, returns, lettered, stored: true };
+        out.push(self.id, discard);
+    }
+
+    fn send_dead_letters(&mut self, out: &mut Out) {
+        for dead in self.dead.iter_mut().take(DEAD_LETTER_PREFETCH).filter(|it| !it.under_way) {
+            dead.under_way = true;
+            out.push(
+                self.id,
+                Effect::DeadLetter {
+                    message: dead.message.clone(),
+                    why: dead.why,
+                    returns: dead.returns,
+                    lettered: dead.lettered,
+                    ticket: dead.ticket,
+                },
+            );
+        }
+    }
+
+    /// The target has the dead letter. Returns what it was.
+    pub(crate) fn dead_letter_done(
+        &mut self,
+        ticket: u64,
+        now: Time,
+        out: &mut Out,
+    ) -> Option<(MessageId, Death)> {
+        let at = self.dead.iter().position(|dead| dead.ticket == ticket)?;
+        let dead = self.dead.remove(at)?;
+        self.serve(now, out);
+        Some((dead.message.id, dead.why))
+    }
+
+    // ── restart ──
+
+    /// The node went down: all sessions are gone. What they held comes back when it starts again.
+    pub(crate) fn lose_sessions(&mut self) {
+        self.service.clear();
+        self.publishers.clear();
+        self.consumers.clear();
+        self.expiry = Time::MAX;
+        for dead in &mut self.dead {
+            dead.under_way = false;
+        }
+    }
+
+    /// Starts again from the log: what was held comes back, and counts as a failed delivery.
+    pub(crate) fn recover(&mut self, now: Time, out: &mut Out) {
+        let messages: Vec<MessageId> = self
+            .messages()
+            .chain(self.held())
+            .map(|entry| entry.message.id)
+            .chain(self.dead.iter().map(|dead| dead.message.id))
+            .collect();
+        for msg in messages {
+            let note = Note::Recovered { msg, queue: self.id, resurrected: false };
+            out.push(self.id, Effect::Note(note));
+        }
+        for handle in self.slab.held(|_| true) {
+            if self.release(handle, now).is_some() {
+                self.return_one(handle, Returned::Connection, out);
+            }
+        }
+        self.last_active = now;
+        self.serve(now, out);
+    }
+
+    // ── looking ──
+
+    pub(crate) fn ready(&self) -> usize {
+        self.returns.len() + self.messages.len()
+    }
+
+    pub(crate) fn unacked(&self) -> usize {
+        self.unacked
+    }
+
+    pub(crate) fn dead_lettering(&self) -> usize {
+        self.dead.len()
+    }
+
+    pub(crate) fn consumers(&self) -> &Consumers {
+        &self.consumers
+    }
+
+    /// Ready messages, head to tail.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &Entry> {
+        let order = self.returns.iter().copied().chain(self.order());
+        order.map(|handle| self.slab.get(handle))
+    }
+
+    /// The order in which the messages that were never returned would be served.
+    fn order(&self) -> Vec<Handle> {
+        if self.profile.quorum_priorities != QuorumPriorities::TwoToOne {
+            return self.messages.iter().collect();
+        }
+        let (mut messages, mut row) = (self.messages.clone(), self.high_in_a_row);
+        std::iter::from_fn(|| take_two_to_one(&mut messages, &mut row)).collect()
+    }
+
+    /// Held messages, oldest first.
+    pub(crate) fn held(&self) -> Vec<&Entry> {
+        self.slab.held(|_| true).into_iter().map(|handle| self.slab.get(handle)).collect()
+    }
+
+    // ── small ──
+
+    fn front(&self) -> Option<Handle> {
+        self.returns.front().copied().or_else(|| match self.profile.quorum_priorities {
+            QuorumPriorities::TwoToOne => {
+                self.messages.front_of(next_of_two(&self.messages, self.high_in_a_row))
+            }
+            QuorumPriorities::Ignored | QuorumPriorities::Strict => self.messages.front(),
+        })
+    }
+
+    fn pop(&mut self) -> Option<Handle> {
+        let handle = match self.returns.pop_front() {
+            Some(handle) => handle,
+            None if self.profile.quorum_priorities == QuorumPriorities::TwoToOne => {
+                take_two_to_one(&mut self.messages, &mut self.high_in_a_row)?
+            }
+            None => self.messages.pop_front()?,
+        };
+        self.forget_bytes(handle);
+        Some(handle)
+    }
+
+    fn forget_bytes(&mut self, handle: Handle) {
+        self.ready_bytes -= u64::from(self.slab.get(handle).message.publication.size);
+    }
+}
+
+/// Which of the two levels is served next: the high one, but after two of it the low one. Source:
+/// `rabbit_fifo_q.erl`, `WEIGHT`.
+fn next_of_two(messages: &Leveled, high_in_a_row: u8) -> u8 {
+    match (messages.front_of(1), messages.front_of(0)) {
+        (Some(_), Some(_)) => u8::from(high_in_a_row < 2),
+        (Some(_), None) => 1,
+        (None, _) => 0,
+    }
+}
+
+fn take_two_to_one(messages: &mut Leveled, high_in_a_row: &mut u8) -> Option<Handle> {
+    let level = next_of_two(messages, *high_in_a_row);
+    let both = messages.front_of(1).is_some() && messages.front_of(0).is_some();
+    let handle = messages.pop_level(level)?;
+    if level == 0 {
+        *high_in_a_row = 0;
+    } else if both || *high_in_a_row < 2 {
+        *high_in_a_row = (*high_in_a_row + 1).min(2);
+    }
+    Some(handle)
+}
