@@ -51,6 +51,8 @@ pub(super) mod mark {
     pub(in crate::check) const GHOST: u16 = 1 << 9;
     /// Why it came back last: the number of a `Returned`, from this bit on.
     pub(in crate::check) const RETURNED: u32 = 10;
+    /// It is the answer to a request, and nobody's message.
+    pub(in crate::check) const REPLY: u16 = 1 << 13;
 }
 
 impl Token {
@@ -71,6 +73,8 @@ pub(super) mod trail {
     pub(in crate::check) const DEAD: u8 = 1 << 3;
     pub(in crate::check) const CRASHED: u8 = 1 << 4;
     pub(in crate::check) const RESTARTED: u8 = 1 << 5;
+    /// An answer to it is on its way.
+    pub(in crate::check) const REPLIED: u8 = 1 << 6;
 }
 
 /// A message that has not come to its end.

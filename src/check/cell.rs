@@ -32,7 +32,9 @@ pub(super) mod fact {
     pub(in crate::check) const UNHEALTHY: u64 = bit(12);
     /// A publish of it found no queue.
     pub(in crate::check) const UNROUTABLE: u64 = bit(13);
-    pub(super) const IN_PLAY: u64 = bit(14);
+    /// What a consumer parked was stored.
+    pub(in crate::check) const PARKED_SAFELY: u64 = bit(14);
+    pub(super) const IN_PLAY: u64 = bit(15);
     pub(super) const FIRST_EFFECT: u32 = 32 + 16;
     pub(super) const FIRST_PRODUCER: u32 = 32 + 24;
 }

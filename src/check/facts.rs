@@ -15,6 +15,17 @@ impl Facts {
         self.values.insert(name.into(), value);
     }
 
+    /// Sets a number unless it is larger already.
+    pub(super) fn raise(&mut self, name: impl Into<String>, value: u64) {
+        let known = self.values.entry(name.into()).or_insert(0);
+        *known = value.max(*known);
+    }
+
+    /// Adds to a number.
+    pub(super) fn more(&mut self, name: impl Into<String>, value: u64) {
+        *self.values.entry(name.into()).or_insert(0) += value;
+    }
+
     pub(super) fn set_deliveries(&mut self, deliveries: Vec<u16>) {
         self.deliveries = deliveries;
     }

@@ -40,7 +40,7 @@ pub struct Ledger {
 pub(super) struct NodeBook {
     /// Its slot among the producers, from 1; 0 when it never submitted anything.
     producer: u8,
-    /// How often it connected.
+    /// How often it subscribed.
     pub(super) session: u16,
     /// What it holds unacknowledged in this session.
     pub(super) unacked: u32,
@@ -168,6 +168,19 @@ impl Ledger {
         self.book.in_play()
     }
 
+    /// How many messages have done what they are for, and how many rest among the dead.
+    pub fn ends(&self) -> (u64, u64) {
+        let (mut done, mut dead) = (0, 0);
+        for (msg, cell) in self.book.messages() {
+            if self.complete(msg, cell) {
+                done += 1;
+            } else if cell.play().is_some_and(|play| self.rests(cell, play)) {
+                dead += 1;
+            }
+        }
+        (done, dead)
+    }
+
     /// How much memory it takes for messages, in bytes.
     pub fn bytes(&self) -> usize {
         self.book.bytes()
@@ -207,7 +220,11 @@ impl Ledger {
             }
             Note::Subscribed { peer, queue } => {
                 self.queue(queue).consumers += 1;
-                self.node(peer).closed = false;
+                // before the first push on a new connection, and before the client knows
+                let node = self.node(peer);
+                node.session = node.session.wrapping_add(1);
+                node.unacked = 0;
+                node.closed = false;
             }
             Note::Unsubscribed { queue, .. } => {
                 let queue = self.queue(queue);
@@ -228,12 +245,9 @@ impl Ledger {
             Note::Settled { msg, how } => self.settled(case, msg, how),
             Note::Retried { msg, .. } => self.leave_trail(case, msg, trail::RETRIED),
             Note::Parked { msg } => self.book.cell(msg).set(fact::PARKED),
-            Note::Connected { .. } => {
-                let node = self.node(case.node);
-                node.session = node.session.wrapping_add(1);
-                node.unacked = 0;
-                node.closed = false;
-            }
+            Note::Connected { .. } => self.node(case.node).closed = false,
+            Note::Replied { msg } => self.leave_trail(case, msg, trail::REPLIED),
+            Note::Answered { msg, .. } => self.answered(case, msg),
             Note::Unknown { .. }
             | Note::Overflowed { .. }
             | Note::Elected { .. }
@@ -241,8 +255,6 @@ impl Ledger {
             | Note::Failed { why: Failure::Downstream, .. }
             | Note::Deduplicated { .. }
             | Note::CallFailed { .. }
-            | Note::Replied { .. }
-            | Note::Answered { .. }
             | Note::Disconnected { .. } => {}
         }
     }
@@ -260,8 +272,8 @@ impl Ledger {
         (play.line, play.last, play.last_at) = (line, case.step, case.at);
     }
 
-    /// The slot of a node among the producers. All beyond the 255th share slot 0, whose order is
-    /// not judged.
+    /// The slot of a node among the producers. All beyond the 255th share slot 0: nothing is judged
+    /// of what they are told.
     fn producer_slot(&mut self, node: NodeId) -> u8 {
         let known = self.node(node).producer;
         if known != 0 || self.producers.len() >= 255 {
@@ -284,17 +296,19 @@ impl Ledger {
 
     fn is_producer_of(&mut self, node: NodeId, msg: MessageId) -> bool {
         let slot = self.node(node).producer;
-        self.book.get(msg).producer() == slot
+        slot != 0 && self.book.get(msg).producer() == slot
     }
 
     fn published(&mut self, case: Case, msg: MessageId, copy: u16) {
         if copy == 0 {
             return;
         }
+        let play = self.book.open(msg);
+        // producers and consumers count copies alike: the last one to use a number has it
         if self.is_producer_of(case.node, msg) {
+            self.book.play_mut(play).retries &= !bit(copy);
             self.leave_trail(case, msg, trail::RESENT);
         } else {
-            let play = self.book.open(msg);
             self.book.play_mut(play).retries |= bit(copy);
         }
     }
@@ -330,8 +344,11 @@ impl Ledger {
         self.judge_phantom(case, msg, cell, Point::Log, Some(queue));
         let at = self.book.open(msg);
         let retry = self.book.play(at).retries & bit(copy) != 0;
-        self.judge_stored_twice(case, msg, at, copy, queue, from);
-        let mut marks = 0;
+        let reply = from.is_none() && cell.has(fact::STORED) && self.replies(at, copy, queue);
+        let mut marks = if reply { mark::REPLY } else { 0 };
+        if !reply {
+            self.judge_stored_twice(case, msg, at, copy, queue, from);
+        }
         match from {
             Some(from) => {
                 marks |= mark::DEAD;
@@ -339,9 +356,12 @@ impl Ledger {
                 self.dead_letter_arrived(at, from);
                 self.queue(queue).dead = true;
             }
+            None if reply => {}
             None if retry => {
-                let parked = self.book.cell(msg).has(fact::PARKED);
-                self.queue(queue).dead |= parked;
+                if cell.has(fact::PARKED) {
+                    self.book.cell(msg).set(fact::PARKED_SAFELY);
+                    self.queue(queue).dead = true;
+                }
             }
             None => {
                 self.queue(queue).live = true;
@@ -559,6 +579,29 @@ impl Ledger {
         if !before.any_effect() && first {
             self.judge_order(case, msg, play, Point::Effect);
         }
+        self.maybe_close(msg, play);
+    }
+
+    /// Whether a publish that is about to be stored is the answer to a request: one was sent, and
+    /// it is not a copy for another subscriber, since those were stored before.
+    fn replies(&self, at: u32, copy: u16, queue: QueueId) -> bool {
+        let play = self.book.play(at);
+        play.trail & trail::REPLIED != 0
+            && play.retries & bit(copy) == 0
+            && play.queue != Some(queue.0)
+            && self
+                .book
+                .find(at, |token| token.queue == queue.0 && !token.has(mark::REPLY))
+                .is_none()
+    }
+
+    fn answered(&mut self, case: Case, msg: MessageId) {
+        let Some(play) = self.book.get(msg).play() else { return };
+        let reply = self.book.find(play, |token| token.has(mark::REPLY) && token.has(mark::NO_ACK));
+        if let Some(at) = reply {
+            self.book.remove(play, at);
+        }
+        self.stamp(case, play);
         self.maybe_close(msg, play);
     }
 

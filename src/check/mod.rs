@@ -12,10 +12,12 @@ mod cell;
 mod class;
 mod classes;
 mod facts;
+mod histogram;
 mod ledger;
 mod rules;
 #[cfg(test)]
 pub(crate) mod script;
+mod tally;
 mod verdict;
 mod verdicts;
 
@@ -23,6 +25,7 @@ pub use audit::{Audit, Outcome};
 pub use cast::{Cast, Part, Role};
 pub use class::{Class, Classes, Point};
 pub use facts::Facts;
+pub use histogram::Histogram;
 pub use ledger::Ledger;
 pub use rules::{ConsumerRule, Order, QueueRule, Rules, ServiceRule};
 pub use verdict::{

@@ -11,7 +11,7 @@
 //! A queue may also say that it dead-lettered a message which then arrives nowhere; that shows at
 //! the end of a run.
 
-use super::super::book::{NONE, Token};
+use super::super::book::{NONE, Token, mark};
 use super::super::class::{Class, Point};
 use super::super::ledger::{Case, Ledger};
 use super::super::verdict::How;
@@ -28,7 +28,7 @@ impl Ledger {
         why: Death,
         then: Fate,
     ) {
-        if !self.survives(msg, play, token) {
+        if !token.has(mark::REPLY) && !self.survives(msg, play, token) {
             let what = (Class::DeadLetterLoss, Point::Log, How::Discarded(why, then));
             self.breach(case, what, Some(msg), Some(QueueId(token.queue)), Some(case.node));
         }

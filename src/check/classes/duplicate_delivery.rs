@@ -39,7 +39,7 @@ impl Ledger {
     ) {
         let token = self.book.token(at);
         let seen = token.has(mark::RECEIVED) && !token.has(mark::WILLED);
-        if !seen && !token.has(mark::REPEATS) || token.has(mark::GHOST) {
+        if !seen && !token.has(mark::REPEATS) || token.has(mark::GHOST | mark::REPLY) {
             return;
         }
         let how = if token.has(mark::REPEATS) {

@@ -14,7 +14,7 @@
 //! broker   store m1 d from q
 //! ```
 
-use super::super::book::mark;
+use super::super::book::{Token, mark};
 use super::super::breaches::Breaches;
 use super::super::cell::{Cell, fact};
 use super::super::class::{Class, Point};
@@ -34,17 +34,16 @@ impl Ledger {
 
     /// Whether a message rests among the dead: all its copies do, or the last one did.
     pub(in super::super) fn rests(&self, cell: Cell, play: u32) -> bool {
-        if cell.has(fact::PARKED) {
-            return true;
-        }
         let book = self.book.play(play);
-        let mut copies = self.book.tokens(play).filter(|(_, it)| !it.has(mark::GHOST)).peekable();
+        let real = |token: &Token| !token.has(mark::GHOST | mark::REPLY);
+        let mut copies = self.book.tokens(play).filter(|(_, it)| real(it)).peekable();
         if copies.peek().is_some() {
             copies.all(|(_, token)| self.for_the_dead(token.queue))
         } else {
-            cell.has(fact::DEAD_LETTERED)
-                && book.owed == 0
-                && book.queue.is_some_and(|queue| self.for_the_dead(queue))
+            cell.has(fact::PARKED_SAFELY) && book.lost.is_none()
+                || cell.has(fact::DEAD_LETTERED)
+                    && book.owed == 0
+                    && book.queue.is_some_and(|queue| self.for_the_dead(queue))
         }
     }
 

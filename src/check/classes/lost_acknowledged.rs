@@ -41,7 +41,7 @@ impl Ledger {
         (book.last, book.last_at) = (case.step, case.at);
         let (lost, queue) = (book.lost, book.queue.map(QueueId));
         if let Some(how) = lost {
-            let over = cell.has(fact::DROPPED) || cell.has(fact::PARKED);
+            let over = cell.has(fact::DROPPED | fact::PARKED_SAFELY);
             if self.book.bare(play) && !over && !self.complete(msg, cell) {
                 self.breach(case, what(Point::Log, how), Some(msg), queue, me);
             }
@@ -57,7 +57,7 @@ impl Ledger {
         token: &Token,
         how: How,
     ) {
-        if self.survives(msg, play, token) {
+        if token.has(mark::REPLY) || self.survives(msg, play, token) {
             return;
         }
         let book = self.book.play_mut(play);
@@ -76,7 +76,8 @@ impl Ledger {
     /// queues are for different subscribers, so only one that was delivered can have done it.
     pub(in super::super) fn survives(&self, msg: MessageId, play: u32, token: &Token) -> bool {
         let alone = self.book.play(play).roots <= 1;
-        let mut others = self.book.tokens(play).filter(|(_, it)| !it.has(mark::GHOST));
+        let real = |it: &Token| !it.has(mark::GHOST | mark::REPLY);
+        let mut others = self.book.tokens(play).filter(|(_, it)| real(it));
         others.any(|(_, other)| alone || other.queue == token.queue)
             || self.complete(msg, self.book.get(msg)) && (alone || token.has(mark::RECEIVED))
     }

@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn what_an_earlier_connection_held_does_not_count() {
         let history = smallest(include_str!("prefetch_exceeded.rs"));
-        let history = history.replace("broker push m2", "c1 connected / broker push m2");
+        let history = history.replace("broker push m2", "broker subscribed c1 q / broker push m2");
         assert_eq!(verdict(&history), Verdict::Holds);
     }
 }

@@ -122,11 +122,11 @@ impl Ledger {
 
     /// Whether no queue has a copy of it any more.
     fn gone(&self, play: u32) -> bool {
-        self.book.tokens(play).all(|(_, token)| token.has(mark::NO_ACK))
+        self.book.tokens(play).all(|(_, token)| token.has(mark::NO_ACK | mark::REPLY))
     }
 
     fn place(&self, cell: Cell, play: u32) -> (Where, Option<NodeId>) {
-        match self.book.tokens(play).find(|(_, token)| !token.has(mark::NO_ACK)) {
+        match self.book.tokens(play).find(|(_, token)| !token.has(mark::NO_ACK | mark::REPLY)) {
             Some((_, token)) if token.ready() => (Where::Ready, None),
             Some((_, token)) => (Where::Unacked, Some(NodeId(token.holder))),
             None if cell.has(fact::STORED) => (Where::Nowhere, None),
@@ -244,7 +244,8 @@ mod tests {
         for end in [
             "broker push m1 q c1 / c1 received m1 / service effect m1",
             "broker discard m1 q expired dead / broker store m1 d from q",
-            "broker push m1 q c1 / c1 received m1 / c1 parked m1 / broker acked m1 q",
+            "broker push m1 q c1 / c1 received m1 / c1 parked m1 / c1 published m1+1 / \
+             broker store m1+1 d / broker acked m1 q",
             "broker discard m1 q maxlen none",
             "broker discard m1 q purged none",
         ] {
