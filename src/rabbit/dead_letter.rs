@@ -65,7 +65,9 @@ fn record(headers: &mut Headers, before: &Publication, demise: &Demise<'_>, prof
     let reason = Value::from(demise.why.reason().unwrap_or_default());
     let queue = Value::Text(demise.queue.clone());
     let exchange = Value::Text(before.exchange.clone());
-    let mut deaths = match headers.remove("x-death") {
+    let before_this = headers.remove("x-death");
+    let is_first = before_this.is_none();
+    let mut deaths = match before_this {
         Some(Value::List(deaths)) => deaths,
         _ => Vec::new(),
     };
@@ -86,7 +88,7 @@ fn record(headers: &mut Headers, before: &Publication, demise: &Demise<'_>, prof
     deaths.insert(0, entry);
     headers.insert("x-death".into(), Value::List(deaths));
     let facts = [("reason", reason), ("queue", queue), ("exchange", exchange)];
-    if !headers.contains_key("x-first-death-reason") {
+    if is_first {
         for (what, value) in &facts {
             headers.insert(format!("x-first-death-{what}").into(), value.clone());
         }

@@ -153,7 +153,8 @@ pub struct Costs {
     pub quorum_tick: Span,
     /// How late the timer of a time to live goes off, in a classic queue.
     pub classic_expiry_lateness: Span,
-    /// How late the timer of a time to live goes off, in a quorum queue.
+    /// How late the timer of a time to live goes off, in a quorum queue; appending the message and
+    /// its expiry to the log comes on top.
     pub quorum_expiry_lateness: Span,
     /// Processor time to route and enqueue one message.
     pub publish: Span,
@@ -176,7 +177,7 @@ impl Costs {
         writeback: Span::from_secs(30),
         quorum_tick: Span::from_secs(5),
         classic_expiry_lateness: Span::from_millis(2),
-        quorum_expiry_lateness: Span::from_millis(4),
+        quorum_expiry_lateness: Span::from_millis(2),
         publish: Span::from_micros(5),
         deliver: Span::from_micros(4),
         acknowledge: Span::from_micros(2),

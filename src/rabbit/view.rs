@@ -103,7 +103,7 @@ impl MessageView {
             msg: entry.message.id,
             copy: entry.message.copy,
             redelivered: entry.is_redelivered(),
-            delivery_count: u32::from(entry.returns),
+            delivery_count: u32::from(entry.delivery_count()),
             expires: (entry.deadline != Time::MAX).then_some(entry.deadline),
         }
     }

@@ -196,19 +196,14 @@ impl Broker {
     }
 
     pub(super) fn heartbeat(&mut self, peer: NodeId, ctx: &mut Ctx<'_, Mq>) {
-        let Some(check) = self.connection_mut(peer).map(Connection::check) else { return };
-        if check.gone {
+        let Some(silent) = self.connection_mut(peer).map(Connection::is_silent) else { return };
+        if silent {
             // without a word: the socket is closed
             self.lost(peer, ctx);
             ctx.close(peer);
             return;
         }
-        if check.speak {
-            ctx.send(
-                peer,
-                crate::talk::Msg::Reply(crate::talk::Reply { channel: 0, frame: Frame::Heartbeat }),
-            );
-        }
+        self.send(peer, 0, Frame::Heartbeat, ctx);
         self.arm_heartbeat(peer, ctx);
     }
 

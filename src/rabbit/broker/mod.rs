@@ -175,14 +175,11 @@ impl Broker {
         self.connections.get_mut(peer.index())?.as_deref_mut()
     }
 
-    fn send(&mut self, peer: NodeId, channel: ChannelNo, frame: Frame, ctx: &mut Ctx<'_, Mq>) {
-        if let Some(connection) = self.connection_mut(peer) {
-            connection.spoke = true;
-        }
+    fn send(&self, peer: NodeId, channel: ChannelNo, frame: Frame, ctx: &mut Ctx<'_, Mq>) {
         ctx.send(peer, Msg::Reply(Reply { channel, frame }));
     }
 
-    fn reply(&mut self, session: Session, frame: Frame, ctx: &mut Ctx<'_, Mq>) {
+    fn reply(&self, session: Session, frame: Frame, ctx: &mut Ctx<'_, Mq>) {
         if let Some(channel) = self.channel(session) {
             let (peer, number) = (channel.peer, channel.number);
             self.send(peer, number, frame, ctx);

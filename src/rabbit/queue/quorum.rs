@@ -211,11 +211,7 @@ impl Quorum {
         fetched: bool,
     ) -> Handed {
         let entry = self.slab.get_mut(handle);
-        // what it brought along shows until it is returned here for the first time
-        let count = match entry.returns {
-            0 => u32::from(entry.inherited),
-            returns => u32::from(returns),
-        };
+        let count = u32::from(entry.delivery_count());
         let shown = count > 0 || (fetched && self.profile.get_shows_zero_count);
         let redelivered = entry.marks.has(Marks::REDELIVERED) || count > 0;
         let message = entry.message.clone();
@@ -251,6 +247,10 @@ impl Quorum {
         self.last_active = now;
         self.drop_expired(now, out);
         let handed = self.pop().map(|handle| self.hand(handle, FETCHED, session, no_ack, true));
+        if no_ack {
+            // it is settled at once, which looks at the head again
+            self.drop_expired(now, out);
+        }
         let left = self.ready() as u32;
         out.push(self.id, Effect::Fetched { session, handed, left });
         self.evaluate_limit(out);
@@ -629,7 +629,7 @@ impl Quorum {
             self.dead.push_back(Dead {
                 ticket: self.next_ticket,
                 why,
-                returns: entry.returns,
+                returns: entry.delivery_count(),
                 lettered: entry.marks.has(Marks::LETTERED),
                 message: entry.message,
                 under_way: false,
@@ -642,7 +642,8 @@ impl Quorum {
     fn remove(&mut self, handle: Handle, why: Death, out: &mut Out) {
         let Some(entry) = self.slab.remove(handle) else { return };
         let lettered = entry.marks.has(Marks::LETTERED);
-        let (message, returns) = (entry.message, entry.returns);
+        let returns = entry.delivery_count();
+        let message = entry.message;
         let discard = Effect::Discard { message, why, returns, lettered, stored: true };
         out.push(self.id, discard);
     }

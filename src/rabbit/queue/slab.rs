@@ -32,6 +32,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// How often it was returned; until it is returned to this queue, what it brought along.
+    pub(crate) fn delivery_count(&self) -> u16 {
+        if self.returns == 0 { self.inherited } else { self.returns }
+    }
+
     /// It was delivered before, or that cannot be ruled out.
     pub(crate) fn is_redelivered(&self) -> bool {
         self.marks.has(Marks::REDELIVERED)
