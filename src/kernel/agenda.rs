@@ -122,7 +122,7 @@ impl Agenda {
         loop {
             let child = 4 * at + 1;
             let (least, its) = if let Some(&[a, b, c, d]) =
-                self.heap.get(child..child + 4).and_then(|four| four.first_chunk())
+                self.heap.get(child..).and_then(|rest| rest.first_chunk())
             {
                 // a knockout of two rounds, which compiles to conditional moves
                 let (left, l) = if b < a { (1, b) } else { (0, a) };

@@ -35,6 +35,11 @@ impl Time {
         self.0 / 1_000_000
     }
 
+    /// The last point before this one; zero has none before it.
+    pub fn just_before(self) -> Option<Time> {
+        self.0.checked_sub(1).map(Time)
+    }
+
     /// How long after `earlier` this is; zero when it is not after it.
     pub const fn since(self, earlier: Time) -> Span {
         Span(self.0.saturating_sub(earlier.0))

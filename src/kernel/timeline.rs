@@ -151,7 +151,7 @@ impl<N: Node> Timeline<N> {
 
     /// When the next step is due; `None` when nothing more can happen.
     pub fn next_due(&self) -> Option<Time> {
-        let ordinary = self.world.next_due().map(|(at, _)| at);
+        let ordinary = self.world.next_due();
         let planned = self.plan.last().map(|due| due.at);
         match (ordinary, planned) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -162,32 +162,28 @@ impl<N: Node> Timeline<N> {
     /// Takes the next step if it is due by `until`. Returns false when there is none.
     pub fn step(&mut self, until: Time, watch: &mut impl Watch<Words<N>>) -> bool {
         loop {
-            let ordinary = self.world.next_due();
+            // at one time, faults come first
             let planned = self.plan.last().map(|due| due.at);
-            let fault_first = match (ordinary, planned) {
-                (None, None) => return false,
-                (Some((at, _)), Some(planned)) => planned <= at,
-                (ordinary, _) => ordinary.is_none(),
+            let before = match planned {
+                Some(at) => at.just_before().map(|before| before.min(until)),
+                None => Some(until),
             };
-            if fault_first {
-                let Some(due) = self.plan.pop_if(|due| due.at <= until) else { return false };
-                self.world.wait_until(due.at);
-                if self.apply(&Step::Fault(due.fault), due.cause, watch) {
-                    return true;
-                }
-            } else {
-                let Some((_, channel)) = ordinary.filter(|&(at, _)| at <= until) else {
-                    return false;
-                };
-                let took = if self.waiting.is_empty() {
-                    self.world.take(channel, &mut self.clock, watch)
-                } else {
-                    self.with_cues(watch, |world, clock, cues| world.take(channel, clock, cues))
-                };
-                if took {
-                    return true;
-                }
+            if before.is_some_and(|before| self.take(before, watch)) {
+                return true;
             }
+            let Some(due) = self.plan.pop_if(|due| due.at <= until) else { return false };
+            self.world.wait_until(due.at);
+            if self.apply(&Step::Fault(due.fault), due.cause, watch) {
+                return true;
+            }
+        }
+    }
+
+    fn take(&mut self, before: Time, watch: &mut impl Watch<Words<N>>) -> bool {
+        if self.waiting.is_empty() {
+            self.world.take(before, &mut self.clock, watch)
+        } else {
+            self.with_cues(watch, |world, clock, cues| world.take(before, clock, cues))
         }
     }
 

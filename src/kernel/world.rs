@@ -178,41 +178,41 @@ impl<N: Node> World<N> {
         steps
     }
 
-    /// When the next ordinary step is due, and its handle for [`World::take`].
-    pub fn next_due(&self) -> Option<(Time, u32)> {
-        self.agenda.first().map(|(due, channel)| (Time::from_nanos(due.nanos()), channel))
+    /// When the next ordinary step is due, if its node is not busy then.
+    pub fn next_due(&self) -> Option<Time> {
+        self.agenda.first().map(|(due, _)| Time::from_nanos(due.nanos()))
     }
 
-    /// Takes the step that [`World::next_due`] announced. Returns false when its node is still
-    /// busy, in which case it was put off and nothing happened.
+    /// Takes the next ordinary step if it is due by `until`. Returns whether there was one.
     pub fn take(
         &mut self,
-        channel: u32,
+        until: Time,
         pace: &mut impl Pace,
         watch: &mut impl Watch<Words<N>>,
     ) -> bool {
-        let Some((due, _)) = self.agenda.first().filter(|&(_, first)| first == channel) else {
-            return false;
-        };
-        let index = channel / 2;
-        let node = if channel.is_multiple_of(2) {
-            self.wires.get(index).link.to
-        } else {
-            self.alarms.get(index).node
-        };
-        let busy_until = self.slots[node.index()].busy_until;
-        if busy_until.as_nanos() > due.nanos() {
-            self.order += 1;
-            self.agenda.set(channel, Due::new(busy_until.as_nanos(), self.order));
-            return false;
+        while let Some((due, channel)) = self.agenda.first() {
+            if due.nanos() > until.as_nanos() {
+                return false;
+            }
+            let index = channel / 2;
+            let is_wire = channel.is_multiple_of(2);
+            let node =
+                if is_wire { self.wires.get(index).link.to } else { self.alarms.get(index).node };
+            let busy_until = self.slots[node.index()].busy_until;
+            if busy_until.as_nanos() > due.nanos() {
+                self.order += 1;
+                self.agenda.set(channel, Due::new(busy_until.as_nanos(), self.order));
+                continue;
+            }
+            self.now = self.now.max(Time::from_nanos(due.nanos()));
+            if is_wire {
+                self.deliver(index, pace, watch);
+            } else {
+                self.fire(index, pace, watch);
+            }
+            return true;
         }
-        self.now = self.now.max(Time::from_nanos(due.nanos()));
-        if channel.is_multiple_of(2) {
-            self.deliver(index, pace, watch);
-        } else {
-            self.fire(index, pace, watch);
-        }
-        true
+        false
     }
 
     /// Takes any step, if it is possible. Returns whether it was.
