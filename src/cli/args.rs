@@ -34,6 +34,15 @@ pub(super) enum Command {
     Schema,
     /// Write a commented scenario to start from: NAME.toml in this folder.
     New(NewArgs),
+    /// Measure the simulator on this machine.
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct BenchArgs {
+    /// A second or two instead of a minute: to see that it works.
+    #[arg(long)]
+    pub(super) quick: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -4,6 +4,7 @@
 //! simulation is one message on standard error.
 
 mod args;
+mod bench;
 mod check;
 mod list;
 mod new;
@@ -57,5 +58,6 @@ fn run(args: Args) -> anyhow::Result<Outcome> {
         Some(Command::Check(args)) => check::check(&args),
         Some(Command::Schema) => list::schema(),
         Some(Command::New(args)) => new::new(&args),
+        Some(Command::Bench(args)) => bench::bench(&args),
     }
 }
