@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::profile::Profile;
 use super::queue::Settings;
 use crate::kernel::Time;
-use crate::talk::{Death, Headers, Name, Publication, Value};
+use crate::talk::{Death, Headers, Message, Name, Publication, Value};
 
 /// What happened to a message.
 pub(crate) struct Demise<'a> {
@@ -27,6 +27,16 @@ pub(crate) fn keys(publication: &Publication, into: &mut Vec<Name>) {
     for header in ["CC", "BCC"] {
         into.extend(listed(&publication.properties.headers, header).cloned());
     }
+}
+
+/// The message as a consumer sees it: without the `BCC` header, which its queue keeps so that a
+/// dead letter is routed by those keys, too.
+pub(crate) fn without_blind_keys(mut message: Message) -> Message {
+    let headers = &message.publication.properties.headers;
+    if !headers.is_empty() && headers.contains_key("BCC") {
+        Arc::make_mut(&mut message.publication).properties.headers.remove("BCC");
+    }
+    message
 }
 
 /// The publication that goes to the dead-letter exchange.

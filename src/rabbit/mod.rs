@@ -23,6 +23,8 @@ pub mod exchange;
 mod policy;
 mod profile;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use arguments::{Overflow, QueueSpec};

@@ -3,6 +3,7 @@
 use super::Broker;
 use crate::kernel::{Ctx, NodeId, Time};
 use crate::rabbit::channel::{FETCHED, Mode, Unacked};
+use crate::rabbit::dead_letter;
 use crate::rabbit::error::ChannelError;
 use crate::rabbit::profile::TimeoutScope;
 use crate::rabbit::queue::{Command, Handed, Machine, Session, Subscription};
@@ -66,6 +67,7 @@ impl Broker {
         if !no_ack && !self.channel_tick_armed {
             self.arm_channel_tick(ctx);
         }
+        let message = dead_letter::without_blind_keys(message);
         Some(Delivery { tag, redelivered, delivery_count: count, message })
     }
 
