@@ -173,11 +173,11 @@ impl Costs {
     pub const USUAL: Costs = Costs {
         classic_flush: Span::from_micros(1_000),
         classic_idle_flush: Span::from_millis(200),
-        quorum_flush: Span::from_micros(1_000),
+        quorum_flush: Span::from_micros(800),
         writeback: Span::from_secs(30),
         quorum_tick: Span::from_secs(5),
         classic_expiry_lateness: Span::from_millis(2),
-        quorum_expiry_lateness: Span::from_millis(2),
+        quorum_expiry_lateness: Span::from_millis(1),
         publish: Span::from_micros(5),
         deliver: Span::from_micros(4),
         acknowledge: Span::from_micros(2),

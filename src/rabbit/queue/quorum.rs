@@ -276,8 +276,7 @@ impl Quorum {
     pub(crate) fn discard(&mut self, handles: &[Handle], now: Time, out: &mut Out) {
         for &handle in handles {
             if self.release(handle, now).is_some() {
-                let entry = self.slab.get_mut(handle);
-                entry.returns = entry.returns.saturating_add(1);
+                self.slab.get_mut(handle).count_rejection();
                 self.bury(handle, Death::Rejected, out);
             }
         }

@@ -37,6 +37,12 @@ impl Entry {
         if self.returns == 0 { self.inherited } else { self.returns }
     }
 
+    /// A rejection counts as a delivery, on top of whichever count shows. Source: observed on 4.0.5.
+    pub(crate) fn count_rejection(&mut self) {
+        let count = if self.returns == 0 { &mut self.inherited } else { &mut self.returns };
+        *count = count.saturating_add(1);
+    }
+
     /// It was delivered before, or that cannot be ruled out.
     pub(crate) fn is_redelivered(&self) -> bool {
         self.marks.has(Marks::REDELIVERED)

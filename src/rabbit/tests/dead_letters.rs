@@ -318,6 +318,23 @@ fn from_4_0_a_quorum_queue_passes_its_delivery_count_on_with_a_letter() {
 }
 
 #[test]
+fn each_rejection_on_a_round_trip_adds_one_to_the_count_that_is_passed_on() {
+    let mut lab = retries(V4, "quorum");
+    lab.consume(A, "work", 1);
+    lab.publish("work", 1);
+    lab.settle();
+    for n in 1..=3 {
+        lab.nack(A, u64::from(n), false, false);
+        lab.wait(millis(120));
+        let count = lab.heard(A).iter().rev().find_map(|frame| match frame {
+            Frame::Deliver { delivery, .. } => delivery.delivery_count,
+            _ => None,
+        });
+        assert_eq!(count, Some(n));
+    }
+}
+
+#[test]
 fn purged_deleted_and_acknowledged_messages_are_never_dead_lettered() {
     let mut lab = Lab::new(V4, &[&format!("q {TO_DLQ}"), "dlq"]);
     lab.fill("q", 1..=3);
