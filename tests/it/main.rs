@@ -1,3 +1,4 @@
 //! One binary for the tests at the crate's boundaries.
 
 mod architecture;
+mod theory;
