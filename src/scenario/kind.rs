@@ -85,6 +85,8 @@ pub enum Space {
     Broker,
     /// A producer or a consumer.
     Client,
+    /// `[[consumer]]`, by the name of the entry.
+    Consumer,
 }
 
 impl Space {
@@ -98,6 +100,7 @@ impl Space {
             Space::Node => "participant",
             Space::Broker => "broker",
             Space::Client => "producer or consumer",
+            Space::Consumer => "consumer",
         }
     }
 }

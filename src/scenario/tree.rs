@@ -47,7 +47,14 @@ pub fn read(table: &'static Table, raw: &Raw, problems: &mut Problems) -> Tree {
         let kind = match table.key(&field.key) {
             Some(key) => &key.kind,
             None => match &table.rest {
-                Some(rest) => &rest.kind,
+                Some(rest) => {
+                    if let Some(near) = nearest(&field.key, table.keys.iter().map(|key| key.name)) {
+                        let title = format!("`{}` is no known key of {}", field.key, table.noun);
+                        let help = format!("did you mean `{near}`?");
+                        problems.push(Problem::warning(&field.spot, title).help(help));
+                    }
+                    &rest.kind
+                }
                 None => {
                     problems.push(unknown(table, field));
                     continue;

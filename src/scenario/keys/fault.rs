@@ -48,11 +48,7 @@ static WHEN: Table = Table::new(
     "`when`",
     "An event that a fault waits for.",
     &[
-        must(
-            "event",
-            Kind::Text,
-            "What must have been noted, such as \"delivered\" or \"confirmed\".",
-        ),
+        must("event", Kind::Text, "What must have been noted, such as \"delivered\" or \"confirmed\"."),
         may("message", Kind::Whole(0, i64::MAX), "About this message only: its number."),
         may("by", Kind::Ref(Space::Node), "By this participant only."),
         or("nth", Kind::Whole(1, i64::MAX), "1", "The how-manyeth of them."),
@@ -65,55 +61,23 @@ static DO: Table = Table::new(
     "`do`",
     "What a fault does.",
     &[
-        may(
-            "crash",
-            Kind::Some(&Kind::Ref(Space::Node)),
-            "The process dies at once (kill -9); its machine closes the connections.",
-        ),
+        may("crash", Kind::Some(&Kind::Ref(Space::Node)), "The process dies at once (kill -9); its machine closes the connections."),
         may("kill", Kind::Some(&Kind::Ref(Space::Node)), "The same as `crash`."),
-        may(
-            "power-loss",
-            Kind::Some(&Kind::Ref(Space::Node)),
-            "The machine loses power: what was not synced is gone, and nobody is told.",
-        ),
+        may("power-loss", Kind::Some(&Kind::Ref(Space::Node)), "The machine loses power: what was not synced is gone, and nobody is told."),
         may("stop", Kind::Some(&Kind::Ref(Space::Node)), "An orderly stop."),
         may("restart", Kind::Some(&Kind::Ref(Space::Node)), "A process that is down starts again."),
         may("pause", Kind::Some(&Kind::Ref(Space::Node)), "The process stands still."),
         may("resume", Kind::Some(&Kind::Ref(Space::Node)), "A paused process goes on."),
         may("slow", Kind::Table(&SLOW), "Everything it does takes longer."),
-        may(
-            "cut",
-            Kind::Table(&CUT),
-            "Nothing passes between two participants, or in one direction.",
-        ),
-        may(
-            "partition",
-            Kind::List(&Kind::Some(&Kind::Ref(Space::Node))),
-            "Nothing passes between groups of participants.",
-        ),
-        may(
-            "heal",
-            Kind::Either(&[Kind::Table(&CUT), Kind::Text]),
-            "What was cut carries packets again; \"all\" heals everything.",
-        ),
-        may(
-            "break",
-            Kind::List(&Kind::Ref(Space::Node)),
-            "The connection between two participants is reset.",
-        ),
+        may("cut", Kind::Table(&CUT), "Nothing passes between two participants, or in one direction."),
+        may("partition", Kind::List(&Kind::Some(&Kind::Ref(Space::Node))), "Nothing passes between groups of participants."),
+        may("heal", Kind::Either(&[Kind::Table(&CUT), Kind::Text]), "What was cut carries packets again; \"all\" heals everything."),
+        may("break", Kind::List(&Kind::Ref(Space::Node)), "The connection between two participants is reset."),
         may("outage", Kind::Some(&Kind::Ref(Space::Service)), "A service refuses all calls."),
         may("recover", Kind::Some(&Kind::Ref(Space::Service)), "A service works again."),
-        may(
-            "alarm",
-            Kind::Some(&Kind::Ref(Space::Broker)),
-            "A memory or disk alarm blocks publishers.",
-        ),
+        may("alarm", Kind::Some(&Kind::Ref(Space::Broker)), "A memory or disk alarm blocks publishers."),
         may("clear-alarm", Kind::Some(&Kind::Ref(Space::Broker)), "The alarm goes off."),
-        may(
-            "join",
-            Kind::Some(&Kind::Ref(Space::Client)),
-            "A client begins: it does nothing before.",
-        ),
+        may("join", Kind::Some(&Kind::Ref(Space::Client)), "A client begins: it does nothing before."),
         may("leave", Kind::Some(&Kind::Ref(Space::Client)), "A client leaves in an orderly way."),
     ],
 )
@@ -133,11 +97,7 @@ static SLOW: Table = Table::new(
     "A participant that becomes slow.",
     &[
         must("node", Kind::Ref(Space::Node), "Who."),
-        must(
-            "to",
-            Kind::Percent,
-            "How long everything takes from then on: \"300%\" is three times the usual.",
-        ),
+        must("to", Kind::Percent, "How long everything takes from then on: \"300%\" is three times the usual."),
     ],
 );
 

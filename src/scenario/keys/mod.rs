@@ -3,9 +3,18 @@
 //!
 //! To add a key: add its line here, and use it where the scenario becomes a system.
 
+// tables with one row per key, which a formatter would tear apart
+#[rustfmt::skip]
 mod client;
+#[rustfmt::skip]
 mod fault;
+#[rustfmt::skip]
+mod judge;
+#[rustfmt::skip]
 mod rabbit;
+#[rustfmt::skip]
+mod retry;
+#[rustfmt::skip]
 mod words;
 
 pub use words::*;
@@ -132,6 +141,7 @@ pub const LONGEST: Span = Span::from_secs(365 * 24 * 3_600);
 pub const MESSAGES: i64 = u32::MAX as i64;
 
 /// The top level of a scenario file.
+#[rustfmt::skip]
 pub static SCENARIO: Table = Table::new(
     "scenario",
     "the top level",
@@ -149,7 +159,8 @@ pub static SCENARIO: Table = Table::new(
         may("service", Kind::Tables(&client::SERVICE), "What handlers call: where effects land."),
         or("network", Kind::Table(&fault::NETWORK), "{}", "How long packets are under way."),
         may("fault", Kind::Tables(&fault::FAULT), "What goes wrong, and when."),
-        may("expect", Kind::Table(&EXPECT), "What the run must show. Its keys are guarantees and facts."),
+        or("judge", Kind::Table(&judge::JUDGE), "{}", "Bounds, and other numbers that verdicts depend on."),
+        may("expect", Kind::Table(&judge::EXPECT), "What the run must show. Its keys are guarantees and facts."),
         may("teach", Kind::Table(&TEACH), "Words for whoever learns from it."),
     ],
 )
@@ -163,17 +174,6 @@ pub static SCENARIO: Table = Table::new(
     ("policy", "policies belong to the broker: write [[rabbitmq.policy]]"),
     ("kafka", "only RabbitMQ is simulated so far"),
 ]);
-
-static EXPECT: Table = Table::new(
-    "expect",
-    "[expect]",
-    "What the run must show: for each guarantee \"holds\", \"violated\" or \"undecided\"; for each fact a comparison such as \">= 10000\".",
-    &[],
-)
-.rest(
-    Kind::Either(&[Kind::Text, Kind::Whole(i64::MIN, i64::MAX)]),
-    "A guarantee with its verdict, or a fact with a comparison.",
-);
 
 static TEACH: Table = Table::new(
     "teach",

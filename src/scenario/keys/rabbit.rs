@@ -19,18 +19,10 @@ pub(super) static RABBITMQ: Table = Table::new(
     "The RabbitMQ cluster: its nodes, settings and topology.",
     &[
         or("nodes", Kind::Whole(1, 5), "1", "How many nodes the cluster has: 1, 3 or 5."),
-        setting(
-            "consumer_timeout",
-            Unit::Milliseconds,
-            "1800000",
-            "rabbitmq.conf `consumer_timeout`: how long a delivery may stay unacknowledged.",
-        ),
-        setting(
-            "heartbeat",
-            Unit::Seconds,
-            "60",
-            "rabbitmq.conf `heartbeat`: the interval that the broker suggests; 0 switches it off.",
-        ),
+        setting("consumer_timeout", Unit::Milliseconds, "1800000", "rabbitmq.conf `consumer_timeout`: how long a delivery may stay unacknowledged."),
+        setting("heartbeat", Unit::Seconds, "60", "rabbitmq.conf `heartbeat`: the interval that the broker suggests; 0 switches it off."),
+        setting("channel_tick_interval", Unit::Milliseconds, "60000", "rabbitmq.conf `channel_tick_interval`: how often channels look for deliveries that are too old."),
+        setting("dead_letter_worker_publisher_confirm_timeout", Unit::Milliseconds, "180000", "rabbitmq.conf: after what time at-least-once dead lettering tries again."),
         may("exchange", Kind::Tables(&EXCHANGE), "Exchanges that exist from the beginning."),
         may("queue", Kind::Tables(&QUEUE), "Queues that exist from the beginning."),
         may("binding", Kind::Tables(&BINDING), "Bindings that exist from the beginning."),
@@ -77,21 +69,12 @@ static QUEUE: Table = Table::new(
     "A queue.",
     &[
         must("name", Kind::Name, "Its name."),
-        or(
-            "type",
-            Kind::Choice(QUEUES),
-            "\"classic\"",
-            "What kind of queue it is (`x-queue-type`).",
-        ),
+        or("type", Kind::Choice(QUEUES), "\"classic\"", "What kind of queue it is (`x-queue-type`)."),
         or("durable", Kind::Bool, "true", "It survives a restart of the broker."),
         or("exclusive", Kind::Bool, "false", "Only the connection that declares it may use it."),
         or("auto_delete", Kind::Bool, "false", "It goes with its last consumer."),
-        or(
-            "arguments",
-            Kind::Table(&QUEUE_ARGUMENTS),
-            "{}",
-            "Its `x-arguments`, with the numbers that RabbitMQ takes: milliseconds, counts, bytes.",
-        ),
+        or("exists", Kind::Bool, "true", "It is there from the beginning, with its bindings; otherwise once a client has declared it (`declares`)."),
+        or("arguments", Kind::Table(&QUEUE_ARGUMENTS), "{}", "Its `x-arguments`, with the numbers that RabbitMQ takes: milliseconds, counts, bytes."),
     ],
 )
 .aliases(&[
@@ -121,7 +104,7 @@ static QUEUE_ARGUMENTS: Table = Table::new(
         count("x-max-length", 0, u32::MAX as i64, "How many ready messages it holds at most."),
         count("x-max-length-bytes", 0, i64::MAX, "How many bytes of ready messages it holds at most."),
         may("x-overflow", Kind::Text, "What happens when it is full: \"drop-head\", \"reject-publish\" or \"reject-publish-dlx\"."),
-        may("x-dead-letter-exchange", Kind::Ref(Space::Exchange), "Where messages go that are rejected, expire or do not fit; \"\" is the default exchange."),
+        may("x-dead-letter-exchange", Kind::Text, "Where messages go that are rejected, expire or do not fit; \"\" is the default exchange."),
         may("x-dead-letter-routing-key", Kind::Text, "With which routing key; otherwise with their own."),
         may("x-dead-letter-strategy", Kind::Text, "\"at-most-once\" or, on quorum queues, \"at-least-once\"."),
         count("x-delivery-limit", -1, u32::MAX as i64, "Quorum queues: how often a message may be returned; -1 is without limit."),
@@ -140,18 +123,9 @@ static BINDING: Table = Table::new(
     "A binding, with the names of a definitions file.",
     &[
         must("source", Kind::Ref(Space::Exchange), "The exchange that routes."),
-        must(
-            "destination",
-            Kind::Ref(Space::QueueOrExchange),
-            "The queue or the exchange that receives.",
-        ),
+        must("destination", Kind::Ref(Space::QueueOrExchange), "The queue or the exchange that receives."),
         or("routing_key", Kind::Text, "\"\"", "The binding key."),
-        or(
-            "arguments",
-            Kind::Table(&BINDING_ARGUMENTS),
-            "{}",
-            "What a headers exchange compares; `x-match` says how.",
-        ),
+        or("arguments", Kind::Table(&BINDING_ARGUMENTS), "{}", "What a headers exchange compares; `x-match` says how."),
     ],
 )
 .aliases(&[
@@ -175,16 +149,8 @@ static POLICY: Table = Table::new(
     "A policy: arguments for all queues whose name matches.",
     &[
         must("name", Kind::Name, "Its name."),
-        must(
-            "pattern",
-            Kind::Text,
-            "Which names: a regular expression of ^, $, ., *, .* and letters.",
-        ),
-        must(
-            "definition",
-            Kind::Table(&POLICY_DEFINITION),
-            "The settings, without `x-`: message-ttl, dead-letter-exchange, max-length and so on.",
-        ),
+        must("pattern", Kind::Text, "Which names: a regular expression of ^, $, ., *, .* and letters."),
+        must("definition", Kind::Table(&POLICY_DEFINITION), "The settings, without `x-`: message-ttl, dead-letter-exchange, max-length and so on."),
     ],
 );
 
