@@ -4,9 +4,14 @@
 //! [`keys`] into a [`tree`], which is then checked as a whole and becomes a system. Everything that
 //! is wrong is a [`problem`], with its place and a mend, and all of them are reported together.
 
+mod build;
+mod build_client;
 pub mod embedded;
+mod event;
+mod incident;
 pub mod keys;
 pub mod kind;
+mod names;
 mod path;
 pub mod problem;
 pub mod raw;

@@ -57,8 +57,11 @@ impl Names {
             what: What::Broker,
             spot: rabbit.spot.clone(),
         });
-        let kinds =
-            [("producer", What::Producer), ("consumer", What::Consumer), ("service", What::Service)];
+        let kinds = [
+            ("producer", What::Producer),
+            ("consumer", What::Consumer),
+            ("service", What::Service),
+        ];
         for (key, what) in kinds {
             for table in tree.tables(key) {
                 names.declare(table, what, problems);
@@ -149,10 +152,9 @@ impl Names {
             Space::Consumer => groups(&[What::Consumer], false),
             Space::Broker => groups(&[What::Broker], true),
             Space::Client => groups(&[What::Producer, What::Consumer], true),
-            Space::Node => groups(
-                &[What::Broker, What::Producer, What::Consumer, What::Service],
-                true,
-            ),
+            Space::Node => {
+                groups(&[What::Broker, What::Producer, What::Consumer, What::Service], true)
+            }
         }
     }
 
@@ -222,9 +224,7 @@ impl Names {
         if let Some(near) = nearest(name, known.iter().copied()) {
             return problem.help(format!("did you mean `{near}`?"));
         }
-        if matches!(space, Space::Node | Space::Client | Space::Service)
-            && self.is_queue(name)
-        {
+        if matches!(space, Space::Node | Space::Client | Space::Service) && self.is_queue(name) {
             return problem.help(format!("`{name}` is a queue; a fault happens to a participant"));
         }
         match known.as_slice() {

@@ -207,11 +207,22 @@ impl Tree {
         self.entry(key)?.as_table()
     }
 
-    /// All values that are AMQP values.
+    /// All values as an AMQP table.
     pub fn headers(&self) -> Headers {
-        let pairs = self.entries.iter().filter_map(|(key, entry)| match &entry.value {
-            Datum::Amqp(value) => Some((key.as_str().into(), value.clone())),
-            _ => None,
+        let pairs = self.entries.iter().filter_map(|(key, entry)| {
+            let value = match &entry.value {
+                Datum::Amqp(value) => value.clone(),
+                Datum::Text(text) => Value::from(text.as_str()),
+                Datum::Word(word) => Value::from(*word),
+                Datum::Whole(n) => Value::Int(*n),
+                Datum::Bool(yes) => Value::Bool(*yes),
+                // the only durations among arguments are bare numbers of milliseconds
+                Datum::Span(span) => Value::Int(i64::try_from(span.as_millis()).ok()?),
+                Datum::Chance(_) | Datum::Dist(_) | Datum::List(_) | Datum::Table(_) => {
+                    return None;
+                }
+            };
+            Some((key.as_str().into(), value))
         });
         pairs.collect()
     }
@@ -225,6 +236,14 @@ impl Entry {
             Datum::Word(word) => Some(word),
             Datum::Amqp(Value::Text(text)) => Some(text.as_str()),
             _ => None,
+        }
+    }
+
+    /// The items, if it is a list; otherwise itself.
+    pub fn items(&self) -> std::slice::Iter<'_, Entry> {
+        match &self.value {
+            Datum::List(items) => items.iter(),
+            _ => std::slice::from_ref(self).iter(),
         }
     }
 
