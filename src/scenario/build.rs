@@ -17,7 +17,7 @@ use crate::talk::{self, Cue, ExchangeDeclare, MessageId, Name, Policy, QueueDecl
 
 /// What a scenario becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Built {
+pub(super) struct Built {
     /// The system.
     pub system: System,
     /// What is judged.
@@ -30,7 +30,11 @@ pub struct Built {
 ///
 /// # Errors
 /// What the broker refuses to define.
-pub fn build(tree: &Tree, names: &Names, incidents: &[Incident]) -> Result<Built, BuildError> {
+pub(super) fn build(
+    tree: &Tree,
+    names: &Names,
+    incidents: &[Incident],
+) -> Result<Built, BuildError> {
     let mut builder = SystemBuilder::new();
     let mut cast = Cast::default();
     let mut join = |name: &Name, group: &str, role| {
@@ -114,7 +118,7 @@ fn local_effects(tree: &Tree, names: &Names) -> Vec<String> {
 }
 
 /// The profile of a scenario.
-pub fn profile(tree: &Tree) -> Profile {
+pub(super) fn profile(tree: &Tree) -> Profile {
     tree.text("profile").and_then(Profile::by_name).copied().unwrap_or_default()
 }
 
@@ -180,7 +184,7 @@ fn exchange(table: &Tree) -> ExchangeDeclare {
 }
 
 /// The declaration of a queue, as a client or a definitions file would write it.
-pub fn queue(table: &Tree) -> QueueDeclare {
+pub(super) fn queue(table: &Tree) -> QueueDeclare {
     let mut arguments = table.table("arguments").map(Tree::headers).unwrap_or_default();
     let kind = table.text("type").unwrap_or_default();
     // a classic queue may or may not say that it is one, and most applications do not

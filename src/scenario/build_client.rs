@@ -26,7 +26,8 @@ impl Topology {
     pub(super) fn of(tree: &Tree) -> Topology {
         let Some(rabbit) = tree.table("rabbitmq") else { return Topology { queues: Vec::new() } };
         let bindings = |name: &str| {
-            let mine = rabbit.tables("binding").filter(|table| table.text("destination") == Some(name));
+            let mine =
+                rabbit.tables("binding").filter(|table| table.text("destination") == Some(name));
             mine.map(|table| Bind {
                 source: table.text("source").unwrap_or_default().into(),
                 destination: name.into(),
@@ -43,7 +44,8 @@ impl Topology {
     fn declare(&self, names: &[Entry], bind: bool) -> Vec<Method> {
         let mut methods = Vec::new();
         for name in names.iter().filter_map(Entry::as_text) {
-            for (declare, bindings) in self.queues.iter().filter(|(queue, _)| queue.queue == *name) {
+            for (declare, bindings) in self.queues.iter().filter(|(queue, _)| queue.queue == *name)
+            {
                 methods.push(Method::QueueDeclare(Box::new(declare.clone())));
                 if bind {
                     let bindings = bindings.iter().cloned();
@@ -155,9 +157,7 @@ fn keys(table: &Tree) -> Keys {
     let count = keys.number("count");
     match keys.text("pick") {
         Some("drawn") => Keys::Drawn(count),
-        Some("skewed") => {
-            Keys::Skewed { keys: count, hot: keys.chance("hot").unwrap_or_default() }
-        }
+        Some("skewed") => Keys::Skewed { keys: count, hot: keys.chance("hot").unwrap_or_default() },
         _ => Keys::InTurn(count),
     }
 }
@@ -331,7 +331,8 @@ fn retry_of(table: &Tree, queue: &str) -> Retry {
         Some("reject-requeue") => Via::Requeue(Settle::RejectRequeue),
         _ => {
             let back = table.text("queue").unwrap_or(queue);
-            let prefix = table.text("prefix").map_or_else(|| format!("{queue}.retry."), str::to_owned);
+            let prefix =
+                table.text("prefix").map_or_else(|| format!("{queue}.retry."), str::to_owned);
             Via::DelayQueue {
                 queue: back.into(),
                 prefix: prefix.into(),

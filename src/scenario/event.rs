@@ -7,7 +7,7 @@ use crate::kernel::Span;
 
 /// An event, before names are numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub(super) struct Event {
     /// What was noted: the name of a kind of [`crate::talk::Note`].
     pub kind: &'static str,
     /// About this message only.
@@ -74,7 +74,7 @@ const FILLERS: [&str; 14] = [
 ];
 
 /// Reads an event. `None` when it is wrong, and then `problems` says why.
-pub fn read(entry: &Entry, names: &Names, problems: &mut Problems) -> Option<Event> {
+pub(super) fn read(entry: &Entry, names: &Names, problems: &mut Problems) -> Option<Event> {
     match entry.as_table() {
         Some(table) => from_table(table, names, problems),
         None => from_text(entry.as_text()?, &entry.spot, names, problems),

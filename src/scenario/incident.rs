@@ -10,7 +10,7 @@ use crate::kernel::Span;
 
 /// One `[[fault]]`, before names are numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incident {
+pub(super) struct Incident {
     /// When.
     pub moment: Moment,
     /// What, each so long after it.
@@ -21,7 +21,7 @@ pub struct Incident {
 
 /// When an incident happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub(super) enum Moment {
     /// At a time.
     At(Span),
     /// After an event.
@@ -30,8 +30,7 @@ pub enum Moment {
 
 /// One thing that is done to one participant, link or service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of the keys of `do`")]
-pub enum Act {
+pub(super) enum Act {
     Kill(String),
     PowerLoss(String),
     Stop(String),
@@ -49,7 +48,7 @@ pub enum Act {
 }
 
 /// Reads all faults, and reports what makes no sense.
-pub fn read(tree: &Tree, names: &Names, problems: &mut Problems) -> Vec<Incident> {
+pub(super) fn read(tree: &Tree, names: &Names, problems: &mut Problems) -> Vec<Incident> {
     let mut cuts = Vec::new();
     let mut incidents = Vec::new();
     for fault in tree.tables("fault") {

@@ -6,26 +6,36 @@
 
 mod build;
 mod build_client;
+pub mod claims;
 pub mod embedded;
 mod event;
+pub mod expect;
 mod incident;
 pub mod keys;
 pub mod kind;
+mod lint;
 mod names;
 mod path;
 pub mod problem;
 pub mod raw;
+mod run;
 mod schema;
 mod template;
 pub mod tree;
 
 use std::sync::Arc;
 
+pub use expect::{Expectation, Met, Want};
 pub use problem::{Problem, Problems, Severity, Source, Spot};
+pub use run::{Estimate, MOST_STEPS};
 pub use schema::json_schema;
 pub use template::template;
 
-use crate::kernel::Span;
+use crate::check::{Audit, Cast, End, Rules};
+use crate::kernel::{Span, Time};
+use crate::system::System;
+use build::Built;
+use names::Names;
 use tree::Tree;
 
 /// A scenario file may have at most so many bytes.
@@ -37,6 +47,8 @@ pub struct Scenario {
     name: String,
     source: Arc<Source>,
     tree: Tree,
+    built: Built,
+    expectations: Vec<Expectation>,
 }
 
 impl Scenario {
@@ -63,20 +75,36 @@ impl Scenario {
         for (n, option) in overrides.iter().enumerate() {
             path::set(&mut raw, option, n, &mut problems);
         }
-        // where lines had to be left out, what they said is missing, and to say so would mislead
         let mut more = Problems::default();
         let tree = tree::read(&keys::SCENARIO, &raw, &mut more);
+        let names = Names::collect(&tree, &mut more);
+        names.check(&tree, &mut more);
+        let incidents = incident::read(&tree, &names, &mut more);
+        lint::check(&tree, &names, &mut more);
+        // where something could not be read, what it said is missing, and to say so would mislead
+        let whole = whole && more.iter().all(|it| it.consequence || it.severity != Severity::Error);
         for problem in more {
             if whole || !problem.consequence {
                 problems.push(problem);
             }
         }
-        let problems = problems.sorted();
-        if problems.may_run() {
-            Ok((Scenario { name: stem(name).to_owned(), source, tree }, problems))
-        } else {
-            Err(problems)
+        if !problems.may_run() {
+            return Err(problems.sorted());
         }
+        let built = match build::build(&tree, &names, &incidents) {
+            Ok(built) => built,
+            Err(error) => {
+                let spot = tree.spot_of("rabbitmq");
+                problems.push(Problem::error(spot, format!("the broker cannot start: {error}")));
+                return Err(problems.sorted());
+            }
+        };
+        let expectations = expect::read(&tree, &facts(&built), &mut problems);
+        if !problems.may_run() {
+            return Err(problems.sorted());
+        }
+        let name = stem(name).to_owned();
+        Ok((Scenario { name, source, tree, built, expectations }, problems.sorted()))
     }
 
     /// As [`Scenario::load`], for the bytes of a file, which may be no text at all.
@@ -139,6 +167,26 @@ impl Scenario {
         self.tree.span("settle").unwrap_or_default()
     }
 
+    /// The system; its own seed is [`Scenario::seed`].
+    pub fn system(&self) -> &System {
+        &self.built.system
+    }
+
+    /// What is judged, and by which numbers.
+    pub fn rules(&self) -> &Rules {
+        &self.built.rules
+    }
+
+    /// Who is who.
+    pub fn cast(&self) -> &Cast {
+        &self.built.cast
+    }
+
+    /// What the run must show.
+    pub fn expectations(&self) -> &[Expectation] {
+        &self.expectations
+    }
+
     /// The text that it was read from.
     pub fn source(&self) -> &Source {
         &self.source
@@ -155,6 +203,13 @@ impl Scenario {
         let spot = path::find(&self.tree, path)?;
         (spot.source == self.source).then(|| spot.line_column())
     }
+}
+
+/// The names of the numbers that a run of this system has: those of a run that has not begun.
+fn facts(built: &Built) -> Vec<String> {
+    let end = End { at: Time::ZERO, step: 0, healed: false, quiet: false };
+    let outcome = Audit::new(built.rules.clone()).finish(end, &built.cast);
+    outcome.facts.names().map(str::to_owned).collect()
 }
 
 /// What is no scenario at all.

@@ -30,7 +30,7 @@ enum What {
 
 /// All names that a scenario declares.
 #[derive(Clone, Debug, Default)]
-pub struct Names {
+pub(super) struct Names {
     queues: Vec<String>,
     exchanges: Vec<String>,
     groups: Vec<Group>,
@@ -38,7 +38,7 @@ pub struct Names {
 
 impl Names {
     /// Collects them, and reports those that are there twice.
-    pub fn collect(tree: &Tree, problems: &mut Problems) -> Names {
+    pub(super) fn collect(tree: &Tree, problems: &mut Problems) -> Names {
         let mut names = Names::default();
         let Some(rabbit) = tree.table("rabbitmq") else { return names };
         names.queues = unique(rabbit.tables("queue"), "queue", problems);
@@ -93,7 +93,7 @@ impl Names {
     }
 
     /// The participants that `name` stands for: one, or all instances of a group.
-    pub fn members(&self, name: &str) -> Vec<&str> {
+    pub(super) fn members(&self, name: &str) -> Vec<&str> {
         for group in &self.groups {
             if group.name == name {
                 return group.members.iter().map(String::as_str).collect();
@@ -111,23 +111,23 @@ impl Names {
     }
 
     /// Whether there is a service with this name.
-    pub fn is_service(&self, name: &str) -> bool {
+    pub(super) fn is_service(&self, name: &str) -> bool {
         self.groups.iter().any(|group| group.what == What::Service && group.name == name)
     }
 
     /// The services.
-    pub fn services(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn services(&self) -> impl Iterator<Item = &str> {
         let services = self.groups.iter().filter(|group| group.what == What::Service);
         services.map(|group| group.name.as_str())
     }
 
     /// Whether there is a queue with this name.
-    pub fn is_queue(&self, name: &str) -> bool {
+    pub(super) fn is_queue(&self, name: &str) -> bool {
         self.queues.iter().any(|queue| queue == name)
     }
 
     /// Whether there is an exchange with this name.
-    pub fn is_exchange(&self, name: &str) -> bool {
+    pub(super) fn is_exchange(&self, name: &str) -> bool {
         STANDARD_EXCHANGES.contains(&name) || self.exchanges.iter().any(|known| known == name)
     }
 
@@ -177,7 +177,7 @@ impl Names {
     }
 
     /// Reports every name in the document that leads nowhere.
-    pub fn check(&self, tree: &Tree, problems: &mut Problems) {
+    pub(super) fn check(&self, tree: &Tree, problems: &mut Problems) {
         self.check_table(&SCENARIO, tree, problems);
     }
 

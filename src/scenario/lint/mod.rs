@@ -1,0 +1,18 @@
+//! What a document says as a whole: impossible combinations, and what is legal but surprising.
+
+mod clients;
+mod flow;
+mod queues;
+mod rest;
+
+use super::names::Names;
+use super::problem::Problems;
+use super::tree::Tree;
+
+/// Checks the whole document.
+pub(super) fn check(tree: &Tree, names: &Names, problems: &mut Problems) {
+    queues::check(tree, problems);
+    clients::check(tree, names, problems);
+    rest::check(tree, problems);
+    flow::check(tree, names, problems);
+}

@@ -1,0 +1,148 @@
+//! Queues, exchanges, policies: what the broker refuses, and what it ignores.
+
+use crate::rabbit::{Profile, QueueSpec, Version};
+use crate::scenario::build::{profile, queue};
+use crate::scenario::problem::{Problem, Problems};
+use crate::scenario::tree::Tree;
+use crate::talk::{Headers, Name, QueueDeclare, Value};
+
+/// Arguments that mean nothing without another one.
+const NEEDS: [(&str, &str); 2] = [
+    ("x-dead-letter-routing-key", "x-dead-letter-exchange"),
+    ("x-dead-letter-strategy", "x-dead-letter-exchange"),
+];
+
+pub(super) fn check(tree: &Tree, problems: &mut Problems) {
+    let Some(rabbit) = tree.table("rabbitmq") else { return };
+    if rabbit.number::<u32>("nodes") > 1 {
+        let title = "only a single broker node is simulated so far";
+        problems.push(
+            Problem::error(rabbit.spot_of("nodes"), title)
+                .help("leave `nodes` out; quorum queues have one member then"),
+        );
+    }
+    let profile = profile(tree);
+    for table in rabbit.tables("queue") {
+        refused(table, &profile, problems);
+        denied(table, tree, &profile, problems);
+        ignored(table, tree, &profile, problems);
+    }
+}
+
+/// What `queue.declare` refuses. The broker names the first reason; asking it for each argument and
+/// each property alone gives all of them.
+fn refused(table: &Tree, profile: &Profile, problems: &mut Problems) {
+    let whole = queue(table);
+    let kind = whole.arguments.get("x-queue-type").cloned();
+    let plain = |arguments: Headers| QueueDeclare {
+        queue: whole.queue.clone(),
+        durable: true,
+        arguments: arguments
+            .into_iter()
+            .chain(kind.clone().map(|it| ("x-queue-type".into(), it)))
+            .collect(),
+        ..QueueDeclare::default()
+    };
+    let mut ask = |declare: &QueueDeclare, spot, label: String| {
+        let refused = QueueSpec::parse(declare, profile).err();
+        if let Some(error) = &refused {
+            let title = format!("the broker refuses this queue: {error}");
+            problems.push(Problem::error(spot, title).label(label));
+        }
+        refused.is_some()
+    };
+    let mut said = false;
+    let type_label = |what: &str| match table.text("type") {
+        Some(kind) => format!("{what} a {kind} queue cannot have"),
+        None => String::new(),
+    };
+    let arguments = table.table("arguments");
+    for (name, value) in arguments.map(Tree::headers).unwrap_or_default() {
+        let needs = NEEDS.iter().find(|(it, _)| name == *it).map(|(_, other)| Name::from(*other));
+        let companion =
+            needs.and_then(|other| Some((other.clone(), whole.arguments.get(&other)?.clone())));
+        let declare = plain(companion.into_iter().chain([(name.clone(), value)]).collect());
+        let spot = arguments.map_or(&table.spot, |arguments| arguments.spot_of(name.as_str()));
+        said |= ask(&declare, spot, String::new());
+    }
+    let properties = [
+        ("durable", !whole.durable),
+        ("exclusive", whole.exclusive),
+        ("auto_delete", whole.auto_delete),
+    ];
+    for (property, set) in properties {
+        if set {
+            let mut declare = plain(Headers::new());
+            match property {
+                "durable" => declare.durable = false,
+                "exclusive" => declare.exclusive = true,
+                _ => declare.auto_delete = true,
+            }
+            said |= ask(&declare, table.spot_of(property), type_label("a property that"));
+        }
+    }
+    // a name that is reserved, or a combination that no single question shows
+    if !said {
+        ask(&whole, table.spot_of("name"), String::new());
+    }
+}
+
+/// What the version denies.
+fn denied(table: &Tree, tree: &Tree, profile: &Profile, problems: &mut Problems) {
+    if profile.transient_queues_denied && !table.flag("durable") && !table.flag("exclusive") {
+        let title =
+            format!("{} denies queues that are neither durable nor exclusive", profile.name);
+        problems.push(
+            Problem::error(table.spot_of("durable"), title)
+                .also(tree.spot_of("profile"), "because of this version")
+                .help("deprecated_features.permit.transient_nonexcl_queues is false from 4.3 on"),
+        );
+    }
+    if table.flag("exclusive") && table.flag("exists") {
+        let title = "an exclusive queue belongs to the connection that declares it";
+        problems.push(Problem::error(table.spot_of("exclusive"), title).help(format!(
+            "say exists = false here, and declares = [\"{}\"] where its owner is",
+            table.name()
+        )));
+    }
+}
+
+/// What is accepted and has no effect.
+fn ignored(table: &Tree, tree: &Tree, profile: &Profile, problems: &mut Problems) {
+    let Some(arguments) = table.table("arguments") else { return };
+    let since = |major, minor| profile.version >= Version::new(major, minor);
+    let mut warn = |key: &str, why: String| {
+        let problem =
+            Problem::warning(arguments.spot_of(key), format!("`{key}` has no effect: {why}"));
+        problems.push(problem.also(tree.spot_of("profile"), "in this version"));
+    };
+    if arguments.has("x-queue-mode") && since(3, 12) {
+        warn("x-queue-mode", "since 3.12 classic queues keep little in memory anyway".into());
+    }
+    if arguments.whole("x-queue-version") == Some(1) && since(4, 0) {
+        warn("x-queue-version", "since 4.0 there is only version 2".into());
+    }
+    let overflow = arguments.entry("x-overflow").and_then(|entry| entry.as_text());
+    let quorum = table.text("type") == Some("quorum");
+    if quorum && overflow == Some("reject-publish-dlx") {
+        let title = "quorum queues accept reject-publish-dlx and treat it as drop-head";
+        problems.push(Problem::warning(arguments.spot_of("x-overflow"), title));
+    }
+    let at_least_once = arguments.entry("x-dead-letter-strategy").and_then(|entry| entry.as_text())
+        == Some("at-least-once");
+    if quorum && at_least_once && overflow != Some("reject-publish") {
+        let title = "at-least-once dead lettering silently falls back to at-most-once without x-overflow = \"reject-publish\"";
+        problems.push(Problem::warning(arguments.spot_of("x-dead-letter-strategy"), title));
+    }
+    if arguments.has("x-overflow")
+        && !arguments.has("x-max-length")
+        && !arguments.has("x-max-length-bytes")
+    {
+        let title = "`x-overflow` has no effect: the queue has no maximum length";
+        problems.push(Problem::warning(arguments.spot_of("x-overflow"), title));
+    }
+    if arguments.headers().get("x-max-priority") == Some(&Value::Int(0)) {
+        let title = "`x-max-priority` 0 is a queue without priorities";
+        problems.push(Problem::warning(arguments.spot_of("x-max-priority"), title));
+    }
+}
