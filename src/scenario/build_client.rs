@@ -7,8 +7,8 @@ use super::kind::Datum;
 use super::names::Names;
 use super::tree::{Entry, Tree};
 use crate::client::{
-    AckWhen, Again, Backoff, ChannelMode, ConnectionConfig, ConsumerConfig, CountBy, Declare,
-    Destination, Exhausted, Forward, Keys, Mix, OnBlocked, OnCancel, OnFailure, Order, Pacing,
+    AckOrder, AckWhen, Again, Backoff, ChannelMode, ConnectionConfig, ConsumerConfig, CountBy,
+    Declare, Destination, Exhausted, Forward, Keys, Mix, OnBlocked, OnCancel, OnFailure, Pacing,
     PoisonKind, ProducerConfig, Retry, Rpc, Script, Share, Via,
 };
 use crate::kernel::{Dist, Span};
@@ -367,9 +367,9 @@ fn retry_of(table: &Tree, queue: &str) -> Retry {
         mandatory: table.flag("mandatory"),
         wait_for_confirm: table.flag("wait_for_confirm"),
         order: if table.text("order") == Some("ack-then-publish") {
-            Order::AckThenPublish
+            AckOrder::AckThenPublish
         } else {
-            Order::PublishThenAck
+            AckOrder::PublishThenAck
         },
     }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::problem::{Problem, Problems, Spot, either, nearest};
 use super::tree::{Entry, Tree};
-use crate::check::{Outcome, Verdict, Verdicts};
+use crate::check::{Audit, Cast, End, Outcome, Rules, Verdict, Verdicts};
+use crate::kernel::Time;
 
 /// One line of `[expect]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,7 +177,7 @@ fn want(entry: &Entry) -> Result<Want, Box<Problem>> {
 fn check(name: &str, spot: &Spot, want: Want, facts: &[String]) -> Option<Problem> {
     let guarantees = Verdicts::names();
     let is_guarantee = guarantees.iter().any(|known| known == name);
-    let is_fact = facts.iter().any(|known| known == name) || is_delivery_count(name);
+    let is_fact = facts.iter().any(|known| known == name) || is_open_fact(name);
     match want {
         Want::Number(..) if is_fact => None,
         Want::Number(..) if is_guarantee => {
@@ -202,8 +203,50 @@ fn unknown(name: &str, spot: &Spot, what: &str, known: &[String]) -> Problem {
     }
 }
 
-/// `m7.deliveries`
-fn is_delivery_count(name: &str) -> bool {
+/// Numbers that depend on what the run turns up: a message (`m7.deliveries`), a queue that a client
+/// declares.
+fn is_open_fact(name: &str) -> bool {
     let number = name.strip_prefix('m').and_then(|rest| rest.strip_suffix(".deliveries"));
+    let queue = name.strip_prefix("queue.").and_then(|rest| rest.rsplit_once('.'));
     number.is_some_and(|number| number.parse::<u32>().is_ok())
+        || queue.is_some_and(|(_, what)| OF_QUEUES.contains(&what))
+}
+
+/// What is counted of each queue.
+const OF_QUEUES: [&str; 4] = ["enqueued", "dead-letters", "pushed", "peak-depth"];
+/// What is measured of latencies.
+const OF_TIMES: [&str; 5] = ["p50-us", "p90-us", "p99-us", "p999-us", "max-us"];
+
+/// The names of the numbers that a run of this system can have.
+pub(super) fn facts(rules: &Rules, cast: &Cast) -> Vec<String> {
+    let end = End { at: Time::ZERO, step: 0, healed: false, quiet: false };
+    let outcome = Audit::new(rules.clone()).finish(end, cast);
+    let mut names: Vec<String> = outcome.facts.names().map(str::to_owned).collect();
+    for kind in ["latency", "answer"] {
+        names.extend(OF_TIMES.map(|what| format!("{kind}.{what}")));
+    }
+    for queue in &rules.queues {
+        names.extend(OF_QUEUES.map(|what| format!("queue.{}.{what}", queue.name)));
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Scenario, embedded};
+
+    #[test]
+    fn every_number_of_a_run_can_be_expected() {
+        for one in embedded::ALL.iter().filter(|one| one.group == "basics") {
+            let (scenario, _) = Scenario::load(one.name, one.text, &[]).expect("it is valid");
+            let outcome = scenario.judge(1);
+            let names = facts(scenario.rules(), scenario.cast());
+            for (name, _) in outcome.facts.iter() {
+                assert!(names.iter().any(|known| known == name) || is_open_fact(name), "{name}");
+            }
+        }
+    }
 }

@@ -31,8 +31,8 @@ pub use run::{Estimate, MOST_STEPS};
 pub use schema::json_schema;
 pub use template::template;
 
-use crate::check::{Audit, Cast, End, Rules};
-use crate::kernel::{Span, Time};
+use crate::check::{Cast, Rules};
+use crate::kernel::Span;
 use crate::system::System;
 use build::Built;
 use names::Names;
@@ -99,7 +99,8 @@ impl Scenario {
                 return Err(problems.sorted());
             }
         };
-        let expectations = expect::read(&tree, &facts(&built), &mut problems);
+        let facts = expect::facts(&built.rules, &built.cast);
+        let expectations = expect::read(&tree, &facts, &mut problems);
         if !problems.may_run() {
             return Err(problems.sorted());
         }
@@ -203,13 +204,6 @@ impl Scenario {
         let spot = path::find(&self.tree, path)?;
         (spot.source == self.source).then(|| spot.line_column())
     }
-}
-
-/// The names of the numbers that a run of this system has: those of a run that has not begun.
-fn facts(built: &Built) -> Vec<String> {
-    let end = End { at: Time::ZERO, step: 0, healed: false, quiet: false };
-    let outcome = Audit::new(built.rules.clone()).finish(end, &built.cast);
-    outcome.facts.names().map(str::to_owned).collect()
 }
 
 /// What is no scenario at all.
