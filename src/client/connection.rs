@@ -1,9 +1,7 @@
 //! A connection with one channel on it: how a client gets it, keeps it, and finds it gone.
 
-use std::sync::Arc;
-
 use crate::kernel::{Ctx, Dist, NodeId, Site, Span};
-use crate::talk::{ClientTimer, Frame, Method, Mq, Msg, Note, Request, Timer};
+use crate::talk::{ClientTimer, Constant, Frame, Method, Mq, Msg, Note, Request, Timer};
 
 /// The channel that clients of the model work on.
 pub const CHANNEL: u16 = 1;
@@ -58,7 +56,7 @@ enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Session {
     /// What is done on every new connection before work begins.
-    setup: Arc<[Method]>,
+    setup: Constant<[Method]>,
     phase: Phase,
     /// How many connections there were before this one.
     number: u32,

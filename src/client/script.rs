@@ -5,11 +5,20 @@ use std::sync::Arc;
 
 use super::handler::{Delivered, Handler, HandlerCtx, Outcome, Outgoing, Plan, Stage};
 use crate::kernel::{Dist, NodeId};
-use crate::talk::{Failure, MessageId, Name, Rate};
+use crate::talk::{Constant, Failure, MessageId, Name, Rate};
 
 /// A handler that works for a while, has its effects, and fails as told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Script {
+    rules: Constant<Rules>,
+    /// How often this consumer has failed over a message that fails some times: a fact of the
+    /// world, so no crash forgets it.
+    failures: BTreeMap<MessageId, u16>,
+}
+
+/// What never changes about a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rules {
     takes: Dist,
     blocking: bool,
     effects: Vec<Target>,
@@ -22,9 +31,6 @@ pub struct Script {
     usual: Arc<[Stage]>,
     /// The work alone: the plan of one that fails before its effect.
     work: Arc<[Stage]>,
-    /// How often this consumer has failed over a message that fails some times: a fact of the
-    /// world, so no crash forgets it.
-    failures: BTreeMap<MessageId, u16>,
 }
 
 /// Where an effect takes place.
@@ -81,7 +87,7 @@ pub enum PoisonKind {
 impl Script {
     /// A handler that takes this long and has no effect yet.
     pub fn takes(takes: Dist) -> Script {
-        let script = Script {
+        let rules = Rules {
             takes,
             blocking: false,
             effects: Vec::new(),
@@ -92,63 +98,95 @@ impl Script {
             poison: Vec::new(),
             usual: Arc::new([]),
             work: Arc::new([]),
-            failures: BTreeMap::new(),
         };
-        script.planned()
+        Script { rules: Constant::new(rules), failures: BTreeMap::new() }.with(|_| {})
     }
 
-    fn planned(mut self) -> Script {
-        self.usual = self.stages(self.takes).into();
-        self.work = Arc::new([self.work_stage(self.takes)]);
-        self
+    fn with(self, change: impl FnOnce(&mut Rules)) -> Script {
+        let mut rules = self.rules.into_inner();
+        change(&mut rules);
+        rules.usual = rules.stages(rules.takes).into();
+        rules.work = Arc::new([rules.work_stage(rules.takes)]);
+        Script { rules: Constant::new(rules), ..self }
     }
 
     /// Its work keeps the whole process busy.
     #[must_use]
     pub fn blocking(self, blocking: bool) -> Script {
-        Script { blocking, ..self }.planned()
+        self.with(|rules| rules.blocking = blocking)
     }
 
     /// It has another effect, after those it has already.
     #[must_use]
-    pub fn effect(mut self, target: Target) -> Script {
-        self.effects.push(target);
-        self.planned()
+    pub fn effect(self, target: Target) -> Script {
+        self.with(|rules| rules.effects.push(target))
     }
 
     /// It publishes a copy after its effects.
     #[must_use]
-    pub fn forward(mut self, forward: Forward) -> Script {
-        self.forward.push(forward);
-        self
+    pub fn forward(self, forward: Forward) -> Script {
+        self.with(|rules| rules.forward.push(forward))
     }
 
     /// It answers its message as a request, after everything else.
     #[must_use]
     pub fn reply(self, reply: bool) -> Script {
-        Script { reply, ..self }
+        self.with(|rules| rules.reply = reply)
     }
 
     /// It fails by chance, before its effect.
     #[must_use]
     pub fn fails(self, fails: Rate) -> Script {
-        Script { fails, ..self }
+        self.with(|rules| rules.fails = fails)
     }
 
     /// It fails by chance, after its effect.
     #[must_use]
     pub fn fails_after_effect(self, fails_after_effect: Rate) -> Script {
-        Script { fails_after_effect, ..self }
+        self.with(|rules| rules.fails_after_effect = fails_after_effect)
     }
 
     /// These messages do this.
     #[must_use]
-    pub fn poison(mut self, mut messages: Vec<MessageId>, kind: PoisonKind) -> Script {
+    pub fn poison(self, mut messages: Vec<MessageId>, kind: PoisonKind) -> Script {
         messages.sort_unstable();
-        self.poison.push(Poison { messages, kind });
-        self
+        self.with(|rules| rules.poison.push(Poison { messages, kind }))
     }
 
+    /// Counts a failure that the world wants `times` times. Returns false when there were enough.
+    fn fails_again(&mut self, msg: MessageId, times: u16) -> bool {
+        let failures = self.failures.entry(msg).or_insert(0);
+        let again = *failures < times;
+        *failures += u16::from(again);
+        again
+    }
+
+    fn poisoned(&mut self, delivered: &Delivered<'_>, kind: PoisonKind) -> Option<Plan> {
+        let msg = delivered.message.id;
+        let outcome = match kind {
+            PoisonKind::Always => Outcome::Failed(Failure::Poison),
+            PoisonKind::Times(times) if self.fails_again(msg, times) => {
+                Outcome::Failed(Failure::Flaky)
+            }
+            PoisonKind::UntilAttempt(attempt) if delivered.attempt < attempt => {
+                Outcome::Failed(Failure::Flaky)
+            }
+            PoisonKind::Kills => Outcome::Died,
+            PoisonKind::KillsTimes(times) if self.fails_again(msg, times) => Outcome::Died,
+            PoisonKind::Takes(takes) => {
+                let mut stages = self.rules.stages(takes);
+                self.rules.tail(&mut stages, delivered);
+                return Some(Plan::of(stages));
+            }
+            PoisonKind::Times(_) | PoisonKind::UntilAttempt(_) | PoisonKind::KillsTimes(_) => {
+                return None;
+            }
+        };
+        Some(Plan { stages: self.rules.work.clone(), outcome })
+    }
+}
+
+impl Rules {
     fn work_stage(&self, takes: Dist) -> Stage {
         if self.blocking { Stage::Compute(takes) } else { Stage::Work(takes) }
     }
@@ -186,59 +224,30 @@ impl Script {
         let holds = |poison: &&Poison| poison.messages.binary_search(&msg).is_ok();
         self.poison.iter().find(holds).map(|poison| poison.kind)
     }
-
-    /// Counts a failure that the world wants `times` times. Returns false when there were enough.
-    fn fails_again(&mut self, msg: MessageId, times: u16) -> bool {
-        let failures = self.failures.entry(msg).or_insert(0);
-        let again = *failures < times;
-        *failures += u16::from(again);
-        again
-    }
-
-    fn poisoned(&mut self, delivered: &Delivered<'_>, kind: PoisonKind) -> Option<Plan> {
-        let msg = delivered.message.id;
-        let outcome = match kind {
-            PoisonKind::Always => Outcome::Failed(Failure::Poison),
-            PoisonKind::Times(times) if self.fails_again(msg, times) => {
-                Outcome::Failed(Failure::Flaky)
-            }
-            PoisonKind::UntilAttempt(attempt) if delivered.attempt < attempt => {
-                Outcome::Failed(Failure::Flaky)
-            }
-            PoisonKind::Kills => Outcome::Died,
-            PoisonKind::KillsTimes(times) if self.fails_again(msg, times) => Outcome::Died,
-            PoisonKind::Takes(takes) => {
-                let mut stages = self.stages(takes);
-                self.tail(&mut stages, delivered);
-                return Some(Plan::of(stages));
-            }
-            PoisonKind::Times(_) | PoisonKind::UntilAttempt(_) | PoisonKind::KillsTimes(_) => {
-                return None;
-            }
-        };
-        Some(Plan { stages: self.work.clone(), outcome })
-    }
 }
 
 impl Handler for Script {
     fn handle(&mut self, delivered: &Delivered<'_>, ctx: &mut HandlerCtx<'_, '_>) -> Plan {
-        let poison =
-            if self.poison.is_empty() { None } else { self.poison_of(delivered.message.id) };
+        let poison = self.rules.poison_of(delivered.message.id);
         if let Some(plan) = poison.and_then(|kind| self.poisoned(delivered, kind)) {
             return plan;
         }
-        if ctx.happens("handler fails", self.fails) {
-            return Plan { stages: self.work.clone(), outcome: Outcome::Failed(Failure::Flaky) };
+        if ctx.happens("handler fails", self.rules.fails) {
+            return Plan {
+                stages: self.rules.work.clone(),
+                outcome: Outcome::Failed(Failure::Flaky),
+            };
         }
-        let outcome = if ctx.happens("handler fails after its effect", self.fails_after_effect) {
-            Outcome::Failed(Failure::Flaky)
-        } else {
-            Outcome::Done
-        };
-        let mut stages = self.usual.clone();
-        if outcome == Outcome::Done && (self.reply || !self.forward.is_empty()) {
+        let outcome =
+            if ctx.happens("handler fails after its effect", self.rules.fails_after_effect) {
+                Outcome::Failed(Failure::Flaky)
+            } else {
+                Outcome::Done
+            };
+        let mut stages = self.rules.usual.clone();
+        if outcome == Outcome::Done && (self.rules.reply || !self.rules.forward.is_empty()) {
             let mut longer = stages.to_vec();
-            self.tail(&mut longer, delivered);
+            self.rules.tail(&mut longer, delivered);
             stages = longer.into();
         }
         Plan { stages, outcome }

@@ -1,10 +1,9 @@
 //! One downstream service.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use crate::kernel::{Ctx, Dist, Input, Loss, Node, NodeId, Site, Span, Time};
-use crate::talk::{MessageId, Mq, Msg, Name, Note, Order, Rate, Timer};
+use crate::talk::{Constant, MessageId, Mq, Msg, Name, Note, Order, Rate, Timer};
 
 /// How a service works.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -76,7 +75,7 @@ struct Call {
 /// A service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
-    config: Arc<ServiceConfig>,
+    config: Constant<ServiceConfig>,
     out: bool,
     /// What is being served: the index is the number of its timer.
     serving: Vec<Option<Call>>,
@@ -94,7 +93,7 @@ impl Service {
     /// A service that works as told.
     pub fn new(config: ServiceConfig) -> Service {
         Service {
-            config: Arc::new(config),
+            config: Constant::new(config),
             out: false,
             serving: Vec::new(),
             busy: 0,

@@ -1,6 +1,7 @@
 //! What the nodes of a system say to each other, and what an observer is told.
 
 pub mod amqp;
+mod constant;
 pub mod message;
 pub mod name;
 pub mod note;
@@ -11,6 +12,7 @@ pub use amqp::{
     Bind, ChannelNo, Consume, Delivery, Done, ExchangeDeclare, Frame, Method, QueueDeclare, Reply,
     Request,
 };
+pub use constant::Constant;
 pub use message::{Headers, Message, Properties, Publication, Value};
 pub use name::{MessageId, Name, QueueId};
 pub use note::{Death, Failure, Fate, Gone, Note, Returned, Settle};

@@ -15,7 +15,6 @@ mod run;
 mod stages;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 
 use self::run::{RunRef, Runs};
 use super::connection::{CHANNEL, Session, answers, request};
@@ -24,8 +23,8 @@ use super::outstanding::Outstanding;
 use super::script::Script;
 use crate::kernel::{Ctx, Input, Loss, Node, NodeId, Site};
 use crate::talk::{
-    ClientTimer, Consume, Delivery, Failure, Frame, Message, MessageId, Method, Mq, Msg, Name,
-    Note, Order, Reply, Settle, Timer,
+    ClientTimer, Constant, Consume, Delivery, Failure, Frame, Message, MessageId, Method, Mq, Msg,
+    Name, Note, Order, Reply, Settle, Timer,
 };
 
 pub use config::{AckWhen, ChannelMode, ConsumerConfig, OnCancel, OnFailure};
@@ -34,7 +33,7 @@ pub use run::{Awaits, Held, Run};
 /// A consumer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Consumer<H = Script> {
-    config: Arc<ConsumerConfig<H>>,
+    config: Constant<ConsumerConfig<H>>,
     session: Session,
     /// It works, or has been told to.
     joined: bool,
@@ -92,7 +91,7 @@ impl<H: Handler> Consumer<H> {
             asked: VecDeque::new(),
             failures: BTreeMap::new(),
             declared: BTreeSet::new(),
-            config: Arc::new(config),
+            config: Constant::new(config),
         }
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::client::desk::{BROKER, Desk, SERVICE, message};
 use crate::client::retry::{AckOrder, Backoff, CountBy, Declare, Retry, Via};

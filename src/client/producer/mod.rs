@@ -14,7 +14,7 @@ use super::connection::{CHANNEL, Session, answers, request};
 use super::outstanding::Outstanding;
 use crate::kernel::{Ctx, Dist, Input, Loss, Node, NodeId, Site, Span};
 use crate::talk::{
-    ClientTimer, Consume, Frame, Message, MessageId, Method, Mq, Msg, Name, Note, Order,
+    ClientTimer, Constant, Consume, Frame, Message, MessageId, Method, Mq, Msg, Name, Note, Order,
     Publication, QueueDeclare, Rate, Reply, Timer,
 };
 
@@ -23,9 +23,9 @@ pub use config::{Again, Keys, Mix, OnBlocked, Pacing, ProducerConfig, Rpc, Share
 /// A producer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Producer {
-    config: Arc<ProducerConfig>,
+    config: Constant<ProducerConfig>,
     /// For each share the publication of each key, or one when there are no keys.
-    publications: Arc<[Arc<Publication>]>,
+    publications: Constant<[Arc<Publication>]>,
     session: Session,
     /// It works, or has been told to.
     joined: bool,
@@ -78,7 +78,7 @@ impl Producer {
             put_off: Vec::new(),
             unanswered: VecDeque::new(),
             publications,
-            config: Arc::new(config),
+            config: Constant::new(config),
         }
     }
 
