@@ -1,4 +1,5 @@
 //! One binary for the tests at the crate's boundaries.
 
 mod architecture;
+mod clients;
 mod theory;
