@@ -8,6 +8,8 @@
 //! cargo run --example own_handler
 //! ```
 
+#![expect(clippy::print_stdout, reason = "an example shows what it found")]
+
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;

@@ -171,7 +171,7 @@ fn a_crash_between_copy_and_acknowledgement_leaves_both_or_neither() {
         builder.horizon(MS(500));
         let run = run(&builder.build());
         let broker = run.last().world().node(RABBIT).as_broker().expect("it is the broker");
-        let left: usize = broker.queues().map(|queue| queue.ready as usize).sum();
+        let left: usize = broker.queues().map(|queue| queue.ready).sum();
         assert_eq!(left, stored, "{order:?}");
     }
 }

@@ -10,21 +10,24 @@
 
 mod attempts;
 mod config;
+mod copies;
 mod failure;
+mod life;
 mod run;
 mod stages;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use self::copies::Copied;
 use self::run::{RunRef, Runs};
 use super::connection::{CHANNEL, Session, answers, request};
 use super::handler::{Delivered, Handler, HandlerCtx};
 use super::outstanding::Outstanding;
 use super::script::Script;
-use crate::kernel::{Ctx, Input, Loss, Node, NodeId, Site};
+use crate::kernel::{Ctx, Input, Loss, Node, NodeId};
 use crate::talk::{
-    ClientTimer, Constant, Consume, Delivery, Failure, Frame, Message, MessageId, Method, Mq, Msg,
-    Name, Note, Order, Reply, Settle, Timer,
+    ClientTimer, Constant, Consume, Delivery, Failure, Frame, MessageId, Method, Mq, Msg, Name,
+    Note, Order, Reply, Settle, Timer,
 };
 
 pub use config::{AckWhen, ChannelMode, ConsumerConfig, OnCancel, OnFailure};
@@ -61,16 +64,6 @@ pub struct Consumer<H = Script> {
     failures: BTreeMap<MessageId, u16>,
     /// Delay queues that were declared once.
     declared: BTreeSet<Name>,
-}
-
-/// A copy on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Copied {
-    msg: MessageId,
-    copy: u16,
-    /// The run that waits for its confirm, if it does.
-    by: Option<RunRef>,
-    returned: bool,
 }
 
 impl<H: Handler> Consumer<H> {
@@ -320,125 +313,6 @@ impl<H: Handler> Consumer<H> {
         for slot in calls {
             self.call_failed(slot, ctx);
         }
-    }
-
-    // ── confirms of copies ──
-
-    fn confirmed(&mut self, tag: u64, multiple: bool, acked: bool, ctx: &mut Ctx<'_, Mq>) {
-        if multiple {
-            let upto = if tag == 0 { u64::MAX } else { tag }; // 0 stands for all there are
-            while let Some((_, copied)) = self.copies.take_up_to(upto) {
-                self.copy_answered(copied, acked, ctx);
-            }
-        } else if let Some(copied) = self.copies.take(tag) {
-            self.copy_answered(copied, acked, ctx);
-        }
-    }
-
-    fn copy_answered(&mut self, copied: Copied, acked: bool, ctx: &mut Ctx<'_, Mq>) {
-        let msg = copied.msg;
-        ctx.note(if acked { Note::Confirmed { msg } } else { Note::Refused { msg } });
-        let Some(by) = copied.by else { return };
-        if acked && !copied.returned {
-            self.resume(by, Awaits::Confirm, ctx);
-        } else if self.is_waiting(by) {
-            self.stage_failed(by.slot, Failure::Downstream, ctx);
-        }
-    }
-
-    fn returned(&mut self, message: &Message, ctx: &mut Ctx<'_, Mq>) {
-        ctx.note(Note::Returned { msg: message.id });
-        let mut all = self.copies.iter_mut();
-        let its = all.find(|(_, it)| (it.msg, it.copy) == (message.id, message.copy));
-        if let Some((_, copied)) = its {
-            copied.returned = true;
-        }
-    }
-
-    // ── coming and going ──
-
-    fn start(&mut self, ctx: &mut Ctx<'_, Mq>) {
-        self.dead = false;
-        self.lives = self.lives.saturating_add(1);
-        if self.joined {
-            self.session.connect(&self.config.connection, ctx);
-        }
-    }
-
-    fn join(&mut self, ctx: &mut Ctx<'_, Mq>) {
-        self.joined = true;
-        if !self.dead && !self.leaving {
-            self.session.connect(&self.config.connection, ctx);
-        }
-    }
-
-    /// Takes no more deliveries, finishes the handlers that have begun, and then closes the
-    /// connection, which returns the rest to the queue.
-    fn leave(&mut self, ctx: &mut Ctx<'_, Mq>) {
-        if !self.joined {
-            return;
-        }
-        self.joined = false;
-        self.leaving = true;
-        self.waiting.clear();
-        if self.session.is_up() {
-            let consumer_tag = self.config.consumer_tag.clone();
-            self.asked.push_back(None);
-            ctx.send(
-                self.config.connection.broker,
-                request(CHANNEL, Method::Cancel { consumer_tag }),
-            );
-        }
-    }
-
-    fn leave_now(&mut self, ctx: &mut Ctx<'_, Mq>) {
-        self.leaving = false;
-        if !self.session.is_down() {
-            let broker = self.config.connection.broker;
-            ctx.send(broker, request(0, Method::Close));
-            ctx.close(broker);
-        }
-        self.session.leave(&self.config.connection, ctx);
-        if self.joined {
-            self.session.connect(&self.config.connection, ctx);
-        }
-    }
-
-    /// The process kills itself. The operating system closes its connections.
-    fn die(&mut self, ctx: &mut Ctx<'_, Mq>) {
-        for (slot, run) in self.runs.iter() {
-            ctx.disarm(Timer::Client(ClientTimer::Handler(slot.into())));
-            if run.awaits == Awaits::Call
-                && let Some(at) = run.calls()
-            {
-                ctx.close(at);
-            }
-        }
-        if !self.session.is_down() {
-            ctx.close(self.config.connection.broker);
-        }
-        self.session.vanish(ctx);
-        self.forget();
-        self.dead = true;
-        if let Some(respawn) = self.config.respawn {
-            let site = Site::new("respawn", u64::from(ctx.me.0)).nth(u64::from(self.lives));
-            let after = ctx.span(site, &respawn);
-            ctx.arm(Timer::Client(ClientTimer::Respawn), after);
-        }
-    }
-
-    /// The memory of the process is gone.
-    fn forget(&mut self) {
-        self.session.reset();
-        self.handler.forget();
-        self.waiting.clear();
-        self.runs.clear();
-        self.copies = Outstanding::default();
-        self.asked.clear();
-        self.failures.clear();
-        self.redeliveries = 0;
-        self.declared.clear();
-        self.leaving = false;
     }
 
     fn timer(&mut self, timer: ClientTimer, ctx: &mut Ctx<'_, Mq>) {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::copies::Copied;
 use super::run::RunRef;
-use super::{AckWhen, Awaits, ChannelMode, Consumer, Copied, Run, whom};
+use super::{AckWhen, Awaits, ChannelMode, Consumer, Run, whom};
 use crate::client::connection::{CHANNEL, request};
 use crate::client::handler::{Handler, Outcome, Outgoing, Role, Stage};
 use crate::kernel::{Ctx, NodeId, Site, Span};

@@ -5,7 +5,7 @@ use crate::client::desk::{BROKER, Desk, SERVICE, message};
 use crate::client::retry::{AckOrder, Backoff, CountBy, Declare, Retry, Via};
 use crate::client::script::{PoisonKind, Script, Target};
 use crate::kernel::{Dist, Span};
-use crate::talk::{Done, Value};
+use crate::talk::{Done, Message, Value};
 
 type Bench = Desk<Consumer>;
 

@@ -5,6 +5,7 @@
 //! message is a number that counts up from the first; everything else about it follows from that
 //! number and is shared by all messages that are alike.
 
+mod answers;
 mod config;
 
 use std::collections::VecDeque;
@@ -90,6 +91,11 @@ impl Producer {
     /// Its connection.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Whom it speaks to.
+    pub fn broker(&self) -> NodeId {
+        self.config.connection.broker
     }
 
     /// How many messages its application has submitted.
@@ -253,77 +259,6 @@ impl Producer {
         }
     }
 
-    // ── answers ──
-
-    fn confirmed(&mut self, tag: u64, multiple: bool, acked: bool, ctx: &mut Ctx<'_, Mq>) {
-        if multiple {
-            // Tag 0 stands for all there are.
-            let upto = if tag == 0 { u64::MAX } else { tag };
-            while let Some((tag, pending)) = self.on_the_wire.take_up_to(upto) {
-                self.settle_publish(tag, pending, acked, ctx);
-            }
-        } else if let Some(pending) = self.on_the_wire.take(tag) {
-            self.settle_publish(tag, pending, acked, ctx);
-        }
-        self.fill(ctx);
-    }
-
-    fn settle_publish(&mut self, tag: u64, pending: Pending, acked: bool, ctx: &mut Ctx<'_, Mq>) {
-        if self.config.confirm_timeout.is_some() {
-            ctx.disarm(Timer::Client(ClientTimer::ConfirmTimeout(tag)));
-        }
-        let msg = self.id(pending);
-        if acked {
-            ctx.note(Note::Confirmed { msg });
-            if pending.returned {
-                self.again(pending, self.config.on_return, false, ctx);
-            }
-        } else {
-            ctx.note(Note::Refused { msg });
-            self.again(pending, self.config.on_nack, false, ctx);
-        }
-    }
-
-    fn returned(&mut self, message: &Message, ctx: &mut Ctx<'_, Mq>) {
-        ctx.note(Note::Returned { msg: message.id });
-        let number = message.id.0.wrapping_sub(self.config.first_id.0);
-        if self.config.confirm {
-            // The confirm of a returned message follows, and decides.
-            let mut all = self.on_the_wire.iter_mut();
-            let its = all.find(|(_, it)| (it.number, it.copy) == (number, message.copy));
-            if let Some((_, pending)) = its {
-                pending.returned = true;
-            }
-        } else if let Some(at) = self.publications.iter().position(|it| *it == message.publication)
-        {
-            let (publication, copy) = (at as u32, message.copy);
-            let pending = Pending { number, publication, copy, returned: true };
-            self.again(pending, self.config.on_return, false, ctx);
-        }
-    }
-
-    fn answered(&mut self, msg: MessageId, ctx: &mut Ctx<'_, Mq>) {
-        let number = msg.0.wrapping_sub(self.config.first_id.0);
-        let at = self.unanswered.iter().position(|pending| pending.number == number);
-        ctx.note(Note::Answered { msg, late: at.is_none() });
-        if let Some(at) = at {
-            self.unanswered.remove(at);
-            ctx.disarm(Timer::Client(ClientTimer::ReplyTimeout(number.into())));
-            self.fill(ctx);
-        }
-    }
-
-    fn no_answer(&mut self, number: u64, ctx: &mut Ctx<'_, Mq>) {
-        let at = self.unanswered.iter().position(|pending| u64::from(pending.number) == number);
-        if let (Some(at), Some(rpc)) = (at, &self.config.rpc) {
-            let on_timeout = rpc.on_timeout;
-            if let Some(pending) = self.unanswered.remove(at) {
-                self.again(pending, on_timeout, true, ctx);
-            }
-            self.fill(ctx);
-        }
-    }
-
     // ── the connection ──
 
     fn frame(&mut self, frame: Frame, ctx: &mut Ctx<'_, Mq>) {
@@ -337,16 +272,12 @@ impl Producer {
                 self.session.set_blocked(false);
                 self.fill(ctx);
             }
-            Frame::ChannelClosed { .. } | Frame::ConnectionClosed { .. } => {
-                ctx.close(self.config.connection.broker);
-                self.disconnected(ctx);
-            }
-            frame if answers(&frame) => {
-                if self.session.advance(&self.config.connection, ctx) {
+            Frame::ChannelClosed { .. } | Frame::ConnectionClosed { .. } => self.hang_up(ctx),
+            frame => {
+                if answers(&frame) && self.session.advance(&self.config.connection, ctx) {
                     self.connected(ctx);
                 }
             }
-            _ => {}
         }
     }
 
@@ -357,6 +288,12 @@ impl Producer {
             self.begun = true;
             ctx.arm(Timer::Client(ClientTimer::Send), self.config.begins);
         }
+    }
+
+    /// Gives the connection up and tries another one.
+    fn hang_up(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        ctx.close(self.config.connection.broker);
+        self.disconnected(ctx);
     }
 
     fn disconnected(&mut self, ctx: &mut Ctx<'_, Mq>) {
@@ -398,14 +335,10 @@ impl Producer {
                 self.fill(ctx);
             }
             ClientTimer::Reconnect => self.session.connect(&self.config.connection, ctx),
-            ClientTimer::ConnectTimeout => {
-                ctx.close(self.config.connection.broker);
-                self.disconnected(ctx);
-            }
+            ClientTimer::ConnectTimeout => self.hang_up(ctx),
             ClientTimer::Heartbeat => {
                 if self.session.beat(&self.config.connection, ctx) {
-                    ctx.close(self.config.connection.broker);
-                    self.disconnected(ctx);
+                    self.hang_up(ctx);
                 }
             }
             ClientTimer::Handler(_) | ClientTimer::Respawn => {}
@@ -512,14 +445,6 @@ fn with_key(publication: &Publication, key: u32, rpc: Option<&Rpc>) -> Publicati
         its.properties.reply_to = Some(rpc.reply_queue.clone());
     }
     its
-}
-
-/// The broker that a producer speaks to.
-impl Producer {
-    /// Whom it speaks to.
-    pub fn broker(&self) -> NodeId {
-        self.config.connection.broker
-    }
 }
 
 #[cfg(test)]
