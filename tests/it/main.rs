@@ -2,4 +2,5 @@
 
 mod architecture;
 mod clients;
+mod exhaustive;
 mod theory;
