@@ -72,9 +72,10 @@ fn in_turn(rounds: usize, cases: &mut [&mut dyn FnMut()]) -> Vec<f64> {
 /// # Errors
 /// None that is known: the systems measured here are well-formed.
 pub fn run(size: Size, tell: &mut dyn FnMut(Figure)) -> Result<(), BuildError> {
+    // first, while the process has no memory to use again
+    memory_figures(size, tell)?;
     kernel_figures(size, tell);
     pipeline_figures(size, tell)?;
-    memory_figures(size, tell)?;
     fault_figures(size, tell)?;
     seek_figures(size, tell)
 }
@@ -184,19 +185,18 @@ fn memory_figures(size: Size, tell: &mut dyn FnMut(Figure)) -> Result<(), BuildE
         timeline.run(queued.horizon, u64::MAX, &mut ());
         timeline
     });
-    bytes("queued", grown);
-    drop(timeline);
+    bytes("queued or in flight", grown);
     let system = pipeline::pipeline(messages)?;
-    let mut trace = Trace::default();
-    pipeline::play(&system, &mut trace);
-    bytes("settled, with its full history", Some(trace.len() as u64));
     let (ledger, grown) = memory::cost_of(|| {
         let mut ledger = pipeline::ledger();
         pipeline::play(&system, &mut ledger);
         ledger
     });
     bytes("settled, with checks only", grown);
-    drop(ledger);
+    drop((timeline, ledger));
+    let mut trace = Trace::default();
+    pipeline::play(&system, &mut trace);
+    bytes("settled, with its full history", Some(trace.len() as u64));
     Ok(())
 }
 

@@ -74,6 +74,23 @@ pub fn explore<N: Node, M: MonitorOf<N>>(
 ) -> Outcome<N> {
     let mut watching = Watching::new(monitor.clone());
     let world = World::new(nodes.to_vec(), &mut Untimed::default(), &mut watching);
+    search(world, watching, limits)
+}
+
+/// Explores from a world that was reached before, such as one in which everybody is connected.
+pub fn explore_from<N: Node, M: MonitorOf<N>>(
+    world: World<N>,
+    monitor: &M,
+    limits: &Limits<N>,
+) -> Outcome<N> {
+    search(world, Watching::new(monitor.clone()), limits)
+}
+
+fn search<N: Node, M: MonitorOf<N>>(
+    world: World<N>,
+    watching: Watching<M>,
+    limits: &Limits<N>,
+) -> Outcome<N> {
     let mut seen = BTreeSet::new();
     let mut reached: Vec<Reached<N>> = vec![Reached { from: 0, by: None }];
     let mut level = vec![(0, State { world, watching, faults: 0 })];

@@ -12,7 +12,7 @@ mod shrink;
 #[cfg(test)]
 mod tests;
 
-pub use explore::{Found, Limits, Outcome, explore};
+pub use explore::{Found, Limits, Outcome, explore, explore_from};
 pub use replay::{Replayed, replay, replay_strictly};
 pub use shrink::shrink;
 
