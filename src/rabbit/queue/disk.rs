@@ -75,15 +75,32 @@ impl Disk {
     }
 
     /// A written message left the queue and is a ghost now. Returns when to flush, if that is news.
-    pub(crate) fn bury(&mut self, handle: Handle, costs: &Costs) -> Option<Span> {
+    pub(crate) fn bury(&mut self, handle: Handle, seq: u64, costs: &Costs) -> Option<Span> {
         self.ghosts.push(handle);
+        if let Some(segment) = self.segments.get_mut(seq) {
+            segment.ghosts += 1;
+        }
         self.arm(Armed::Idle, costs)
     }
 
-    /// A persistent message left the queue. Returns true when its segment has none left and is
-    /// deleted at once, with all its ghosts.
-    pub(crate) fn leave(&mut self, seq: u64) -> bool {
-        self.storage == ClassicStorage::V2 && self.segments.remove(seq)
+    /// A persistent message left the queue; `next_seq` is that of the next publish. When its
+    /// segment has no others it is deleted at once, with all its ghosts. Returns whether those were
+    /// all ghosts there are, which may then be let go.
+    pub(crate) fn leave(&mut self, seq: u64, next_seq: u64) -> bool {
+        let Some(segment) = self.segments.get_mut(seq) else { return false };
+        segment.live = segment.live.saturating_sub(1);
+        if segment.live > 0 {
+            return false;
+        }
+        segment.deleted_below = next_seq;
+        let ghosts = std::mem::take(&mut segment.ghosts);
+        self.segments.forget();
+        ghosts as usize == self.ghosts.len()
+    }
+
+    /// Whether a ghost went with its segment, and so cannot come back.
+    pub(crate) fn is_deleted(&self, seq: u64) -> bool {
+        self.storage == ClassicStorage::V2 && self.segments.is_deleted(seq)
     }
 
     fn arm(&mut self, wanted: Armed, costs: &Costs) -> Option<Span> {
@@ -97,6 +114,7 @@ impl Disk {
     /// Everything up to `next_seq` was written.
     pub(crate) fn flushed(&mut self, next_seq: u64, now: Time, costs: &Costs) {
         self.armed = Armed::No;
+        self.segments.forget_ghosts();
         if self.storage == ClassicStorage::V1 {
             return;
         }
@@ -129,47 +147,62 @@ impl Disk {
             seqs.for_each(|seq| self.segments.add(seq));
         }
     }
-
-    /// Whether two messages share a segment file.
-    pub(crate) const fn same_segment(a: u64, b: u64) -> bool {
-        a / SEGMENT == b / SEGMENT
-    }
 }
 
-/// How many messages each segment still has.
+/// The segment files of storage version 2, from the oldest that has messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Segments {
     first: u64,
-    live: VecDeque<u32>,
+    all: VecDeque<Segment>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Segment {
+    /// Messages that are in the queue.
+    live: u32,
+    /// Messages that left it, but not yet on the disk.
+    ghosts: u32,
+    /// The file was deleted when all messages below this one had left.
+    deleted_below: u64,
 }
 
 impl Segments {
     fn add(&mut self, seq: u64) {
         let segment = seq / SEGMENT;
-        if self.live.is_empty() {
+        if self.all.is_empty() {
             self.first = segment;
         }
-        while segment < self.first {
-            self.live.push_front(0);
-            self.first -= 1;
+        // sequence numbers only grow
+        let at = segment.saturating_sub(self.first) as usize;
+        if self.all.len() <= at {
+            self.all.resize(at + 1, Segment::default());
         }
-        let at = (segment - self.first) as usize;
-        if self.live.len() <= at {
-            self.live.resize(at + 1, 0);
-        }
-        self.live[at] += 1;
+        self.all[at].live += 1;
     }
 
-    fn remove(&mut self, seq: u64) -> bool {
-        let at = (seq / SEGMENT).checked_sub(self.first).map(|at| at as usize);
-        let Some(live) = at.and_then(|at| self.live.get_mut(at)) else { return false };
-        *live = live.saturating_sub(1);
-        let empty = *live == 0;
-        while self.live.len() > 1 && self.live.front() == Some(&0) {
-            self.live.pop_front();
+    fn get_mut(&mut self, seq: u64) -> Option<&mut Segment> {
+        let at = (seq / SEGMENT).checked_sub(self.first)?;
+        self.all.get_mut(at as usize)
+    }
+
+    fn is_deleted(&self, seq: u64) -> bool {
+        let at = (seq / SEGMENT).checked_sub(self.first);
+        let segment = at.and_then(|at| self.all.get(at as usize));
+        segment.is_none_or(|segment| seq < segment.deleted_below)
+    }
+
+    /// Lets go of old segments without messages.
+    fn forget(&mut self) {
+        while self.all.len() > 1 && self.all.front().is_some_and(|segment| segment.live == 0) {
+            self.all.pop_front();
             self.first += 1;
         }
-        empty
+    }
+
+    fn forget_ghosts(&mut self) {
+        for segment in &mut self.all {
+            segment.ghosts = 0;
+        }
     }
 }
 
@@ -178,15 +211,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_segment_is_deleted_with_its_last_message() {
-        let mut segments = Segments::default();
-        for seq in [0, 1, SEGMENT, SEGMENT + 1] {
-            segments.add(seq);
+    fn a_segment_is_deleted_with_its_last_message_and_its_ghosts_cannot_come_back() {
+        let costs = Costs::USUAL;
+        let mut disk = Disk::new(ClassicStorage::V2);
+        let seqs = [0, 1, SEGMENT, SEGMENT + 1];
+        for (handle, seq) in (0..).zip(seqs) {
+            disk.publish(Unwritten { handle, seq, origin: Origin::Unconfirmed }, &costs);
         }
-        assert!(!segments.remove(0));
-        assert!(!segments.remove(SEGMENT));
-        assert!(segments.remove(1));
-        assert!(segments.remove(SEGMENT + 1));
+        let next = SEGMENT + 2;
+        let mut gone = |handle: Handle, seq: u64| {
+            disk.bury(handle, seq, &costs);
+            disk.leave(seq, next)
+        };
+        assert!(!gone(0, 0));
+        assert!(!gone(2, SEGMENT));
+        assert!(!gone(1, 1), "the other segment has a ghost, too");
+        assert_eq!(seqs.map(|seq| disk.is_deleted(seq)), [true, true, false, false]);
+        // a new message in a segment that was deleted does not bring the old ones back
+        disk.bury(3, SEGMENT + 1, &costs);
+        disk.leave(SEGMENT + 1, next);
+        disk.publish(Unwritten { handle: 4, seq: next, origin: Origin::Unconfirmed }, &costs);
+        assert!(disk.is_deleted(SEGMENT) && !disk.is_deleted(next));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a classic queue writes, loses and recovers.
 
-use super::super::disk::{Disk, Unwritten};
+use super::super::disk::Unwritten;
 use super::super::out::Effect;
 use super::super::slab::{Handle, Marks};
 use super::{Classic, Moment};
@@ -22,11 +22,7 @@ impl Classic {
             }
         }
         self.disk.unwritten = unwritten;
-        let mut ghosts = std::mem::take(&mut self.disk.ghosts);
-        for handle in ghosts.drain(..) {
-            self.slab.remove(handle);
-        }
-        self.disk.ghosts = ghosts;
+        self.let_ghosts_go();
         self.disk.flushed(self.next_seq, at.now, &self.profile.costs);
     }
 
@@ -46,20 +42,19 @@ impl Classic {
         }
         if marks.has(Marks::WRITTEN) {
             entry.marks.set(Marks::GHOST);
-            let flush = self.disk.bury(handle, &self.profile.costs);
+            let flush = self.disk.bury(handle, seq, &self.profile.costs);
             self.arm_flush(flush, at);
         } else {
             self.slab.remove(handle);
         }
-        if self.disk.leave(seq) {
-            let slab = &mut self.slab;
-            self.disk.ghosts.retain(|&ghost| {
-                let deleted = Disk::same_segment(slab.get(ghost).seq, seq);
-                if deleted {
-                    slab.remove(ghost);
-                }
-                !deleted
-            });
+        if self.disk.leave(seq, self.next_seq) {
+            self.let_ghosts_go();
+        }
+    }
+
+    fn let_ghosts_go(&mut self) {
+        for handle in self.disk.ghosts.drain(..) {
+            self.slab.remove(handle);
         }
     }
 
@@ -90,9 +85,10 @@ impl Classic {
         let doubtful = order.iter().filter(|(seq, _)| *seq >= synced).count();
         let kept = if doubtful == 0 { 0 } else { choose("synced point", doubtful as u32 + 1) };
         let lost_from = order.len() - doubtful + kept as usize;
-        for (at, &(_, handle)) in order.iter().enumerate() {
+        for (at, &(seq, handle)) in order.iter().enumerate() {
             let marks = self.slab.get(handle).marks;
-            if marks.has(Marks::WRITTEN) && at < lost_from {
+            let deleted = marks.has(Marks::GHOST) && self.disk.is_deleted(seq);
+            if marks.has(Marks::WRITTEN) && at < lost_from && !deleted {
                 let entry = self.slab.get_mut(handle);
                 // after an unclean stop nobody knows what was delivered
                 if loss != Loss::Graceful || marks.has(Marks::HELD) {
