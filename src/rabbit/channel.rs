@@ -2,16 +2,13 @@
 //! publishes.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::confirms::Confirms;
 use super::error::ChannelError;
 use super::queue::{Handle, Session};
-use crate::kernel::{NodeId, Span, Time};
-use crate::talk::{ChannelNo, Message, Name, Publication, QueueId, Settle};
-
-/// How many routes a channel remembers.
-const ROUTES: usize = 8;
+use super::routes::Routes;
+use crate::kernel::{NodeId, Time};
+use crate::talk::{ChannelNo, Message, Name, QueueId, Settle};
 
 /// An open channel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,8 +27,7 @@ pub(crate) struct Channel {
     pub(crate) confirms: Confirms,
     /// It is on the broker's list of channels with confirms to send.
     pub(crate) listed: bool,
-    routes: Vec<Route>,
-    next_route: usize,
+    pub(crate) routes: Routes,
     /// Quorum queues that know this channel as a publisher.
     pub(crate) publishes_to: Vec<QueueId>,
 }
@@ -79,19 +75,6 @@ pub(crate) struct ChannelConsumer {
     pub(crate) queue: QueueId,
 }
 
-/// Where the messages of one publication go, worked out once. Messages of one producer mostly share
-/// their publication, so that routing by name and pattern is not repeated for each.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Route {
-    /// As the client published it.
-    publication: Option<Arc<Publication>>,
-    /// The state of the topology that it holds for.
-    topology: u32,
-    pub(crate) targets: Vec<QueueId>,
-    /// The message's own time to live.
-    pub(crate) ttl: Option<Span>,
-}
-
 impl Channel {
     pub(crate) fn new(session: Session, peer: NodeId, number: ChannelNo) -> Channel {
         Channel {
@@ -105,8 +88,7 @@ impl Channel {
             mode: Mode::Plain,
             confirms: Confirms::default(),
             listed: false,
-            routes: Vec::new(),
-            next_route: 0,
+            routes: Routes::default(),
             publishes_to: Vec::new(),
         }
     }
@@ -190,40 +172,6 @@ impl Channel {
         queues.sort_unstable();
         queues.dedup();
         queues
-    }
-
-    /// Takes the route of a publication out, if it is known; [`Channel::keep_route`] puts it back.
-    pub(crate) fn route(&mut self, publication: &Arc<Publication>, topology: u32) -> Option<Route> {
-        let known = |route: &Route| {
-            route.topology == topology
-                && route.publication.as_ref().is_some_and(|it| Arc::ptr_eq(it, publication))
-        };
-        let at = self.routes.iter().position(known)?;
-        Some(std::mem::take(&mut self.routes[at]))
-    }
-
-    /// Remembers a route, in place of the one that was taken or of an old one.
-    pub(crate) fn keep_route(&mut self, route: Route) {
-        let free = self.routes.iter().position(|route| route.publication.is_none());
-        if let Some(at) = free {
-            self.routes[at] = route;
-        } else if self.routes.len() < ROUTES {
-            self.routes.push(route);
-        } else {
-            self.routes[self.next_route] = route;
-            self.next_route = (self.next_route + 1) % ROUTES;
-        }
-    }
-}
-
-impl Route {
-    pub(crate) fn new(
-        publication: &Arc<Publication>,
-        topology: u32,
-        targets: Vec<QueueId>,
-        ttl: Option<Span>,
-    ) -> Route {
-        Route { publication: Some(publication.clone()), topology, targets, ttl }
     }
 }
 

@@ -23,6 +23,7 @@ pub mod exchange;
 mod policy;
 mod profile;
 mod queue;
+mod routes;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -97,7 +97,7 @@ impl Broker {
 
     /// The delivery count that a dead letter takes along.
     fn inherited(&self, returns: u16) -> u16 {
-        if self.config.profile.dead_letter_keeps_delivery_count { returns } else { 0 }
+        if self.profile.dead_letter_keeps_delivery_count { returns } else { 0 }
     }
 
     /// Whether a classic queue will refuse a message that nobody waits for.
@@ -137,7 +137,7 @@ impl Broker {
         let settings = self.settings_of(queue)?;
         let exchange = settings.dead_letter_exchange.as_ref()?;
         let demise = Demise { queue: &self.queues[queue.index()].name, why, now, lettered };
-        let profile = &self.config.profile;
+        let profile = &self.profile;
         let letter = dead_letter::letter(&message.publication, &demise, settings, profile);
         let mut targets = Vec::new();
         if settings.dead_letter_routing_key.is_some() {

@@ -19,18 +19,20 @@ use super::config::Config;
 use super::connection::{Connection, Slot};
 use super::error::ChannelError;
 use super::exchange::Exchanges;
+use super::profile::Profile;
 use super::queue::{Handle, Machine, Moment, Out, Session, Settings, Windows};
 use crate::kernel::{Ctx, Input, Loss, Node, NodeId, Time};
 use crate::talk::{
-    ChannelNo, Frame, Method, Mq, Msg, Name, Order, Policy, QueueId, RabbitTimer, Reply, Request,
-    Timer,
+    ChannelNo, Constant, Frame, Method, Mq, Msg, Name, Order, Policy, QueueId, RabbitTimer, Reply,
+    Request, Timer,
 };
 use letters::Worker;
 
 /// A RabbitMQ node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Broker {
-    config: Config,
+    config: Constant<Config>,
+    profile: Constant<Profile>,
     policies: Vec<Policy>,
     exchanges: Exchanges,
     /// By number. Numbers belong to names, and are never given again.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::Broker;
 use crate::kernel::{Ctx, Span, Time};
-use crate::rabbit::channel::{Mode, Route, Transaction};
+use crate::rabbit::channel::{Mode, Transaction};
 use crate::rabbit::dead_letter;
 use crate::rabbit::error::ChannelError;
 use crate::rabbit::queue::{Command, Effect, Incoming, Machine, Origin};
+use crate::rabbit::routes::Route;
 use crate::talk::{Done, Frame, Message, Mq, Name, Note, Publication, QueueId};
 
 impl Broker {
@@ -18,17 +19,17 @@ impl Broker {
         message: Message,
         ctx: &mut Ctx<'_, Mq>,
     ) -> Result<(), ChannelError> {
-        ctx.work(self.config.profile.costs.publish);
+        ctx.work(self.profile.costs.publish);
         let route = self.route(slot, &message.publication)?;
         let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };
         if let Mode::Tx(tx) = &mut channel.mode {
             tx.publishes.push((mandatory, message));
-            channel.keep_route(route);
+            channel.routes.keep(route);
             return Ok(());
         }
         self.send_to_queues(slot, mandatory, message, &route, ctx);
         if let Some(channel) = &mut self.channels[usize::from(slot)] {
-            channel.keep_route(route);
+            channel.routes.keep(route);
         }
         Ok(())
     }
@@ -108,7 +109,7 @@ impl Broker {
         let Some(channel) = &mut self.channels[usize::from(slot)] else {
             return Ok(Route::default());
         };
-        if let Some(route) = channel.route(publication, topology) {
+        if let Some(route) = channel.routes.take(publication, topology) {
             return Ok(route);
         }
         let mut targets = Vec::new();
@@ -117,7 +118,7 @@ impl Broker {
         let found = self.find_queues(&publication.exchange, publication, &keys, &mut targets);
         self.keys = keys;
         found?;
-        let most = self.config.profile.max_message_size;
+        let most = self.profile.max_message_size;
         if publication.size > most {
             return Err(ChannelError::precondition_failed(format_args!(
                 "message size {} is larger than configured max size {most}",

@@ -62,7 +62,7 @@ impl Broker {
             channel.unacked.push_back(Unacked { tag, at: ctx.now, handle, epoch, cookie, queue });
         }
         let (msg, to) = (message.id, channel.peer);
-        ctx.work(self.config.profile.costs.deliver);
+        ctx.work(self.profile.costs.deliver);
         ctx.note(Note::Pushed { msg, queue, to, redelivered, no_ack });
         if !no_ack && !self.channel_tick_armed {
             self.arm_channel_tick(ctx);
@@ -80,7 +80,7 @@ impl Broker {
         how: Settle,
         ctx: &mut Ctx<'_, Mq>,
     ) -> Result<(), ChannelError> {
-        ctx.work(self.config.profile.costs.acknowledge);
+        ctx.work(self.profile.costs.acknowledge);
         let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };
         channel.take(tag, multiple, &mut self.taken)?;
         if let Mode::Tx(tx) = &mut channel.mode {
@@ -194,7 +194,7 @@ impl Broker {
         let session = channel.session;
         if !global {
             channel.prefetch = prefetch;
-        } else if self.config.profile.global_qos_denied {
+        } else if self.profile.global_qos_denied {
             return Err(ChannelError::not_implemented(format_args!(
                 "Feature `global_qos` is deprecated."
             )));
@@ -320,7 +320,7 @@ impl Broker {
             let queue = self.queues[unacked.queue.index()].queue.as_ref();
             let own = queue.and_then(|queue| queue.spec.consumer_timeout);
             let timeout = own.or(self.config.consumer_timeout)?;
-            let applies = match self.config.profile.consumer_timeout {
+            let applies = match self.profile.consumer_timeout {
                 TimeoutScope::AllQueues => true,
                 TimeoutScope::QuorumQueues => {
                     let quorum = |it: &super::Queue| matches!(it.machine, Machine::Quorum(_));
@@ -334,7 +334,7 @@ impl Broker {
     fn time_out(&mut self, slot: u16, late: Unacked, millis: u64, ctx: &mut Ctx<'_, Mq>) {
         let Some(channel) = &mut self.channels[usize::from(slot)] else { return };
         let (session, peer, number) = (channel.session, channel.peer, channel.number);
-        if self.config.profile.consumer_timeout == TimeoutScope::AllQueues {
+        if self.profile.consumer_timeout == TimeoutScope::AllQueues {
             let error = ChannelError::precondition_failed(format_args!(
                 "delivery acknowledgement on channel {number} timed out. Timeout value used: \
                  {millis} ms. This timeout value can be configured, see consumers doc guide to \

@@ -12,8 +12,8 @@ use crate::rabbit::policy;
 use crate::rabbit::profile::ClassicStorage;
 use crate::rabbit::queue::{Classic, Command, Logged, Machine};
 use crate::talk::{
-    Bind, Death, Done, ExchangeDeclare, Frame, Gone, Mq, Name, Note, Policy, QueueDeclare, QueueId,
-    RabbitTimer, Timer,
+    Bind, Constant, Death, Done, ExchangeDeclare, Frame, Gone, Mq, Name, Note, Policy,
+    QueueDeclare, QueueId, RabbitTimer, Timer,
 };
 
 impl Broker {
@@ -43,7 +43,8 @@ impl Broker {
             handles: Vec::new(),
             keys: Vec::new(),
             targets: Vec::new(),
-            config,
+            profile: Constant::new(config.profile),
+            config: Constant::new(config),
         };
         broker.load()?;
         Ok(broker)
@@ -107,7 +108,7 @@ impl Broker {
             )));
         }
         let transient = !spec.durable && !spec.exclusive;
-        if transient && self.config.profile.transient_queues_denied {
+        if transient && self.profile.transient_queues_denied {
             return Err(ChannelError::internal_error(format_args!(
                 "Feature `transient_nonexcl_queues` is deprecated."
             )));
@@ -132,11 +133,9 @@ impl Broker {
                 id
             }
         };
-        let settings = policy::settings(&spec, &self.policies, &self.config.profile);
-        let mut profile = self.config.profile;
-        if spec.version_2 {
-            profile.classic_storage = ClassicStorage::V2;
-        }
+        let settings = policy::settings(&spec, &self.policies, &self.profile);
+        let profile = self.profile.clone();
+        let storage = if spec.version_2 { ClassicStorage::V2 } else { profile.classic_storage };
         let machine = match spec.kind {
             QueueKind::Quorum => {
                 Machine::Quorum(Box::new(Logged::new(id, settings, &profile, now, loaded)))
@@ -149,6 +148,7 @@ impl Broker {
                     highest,
                     settings,
                     &profile,
+                    storage,
                 )))
             }
         };
@@ -212,11 +212,11 @@ impl Broker {
                         declare.queue
                     )));
                 }
-                queue.spec.equivalent(&declare, &self.config.profile)?;
+                queue.spec.equivalent(&declare, &self.profile)?;
             }
             id
         } else {
-            let spec = QueueSpec::parse(&declare, &self.config.profile)?;
+            let spec = QueueSpec::parse(&declare, &self.profile)?;
             self.check_kind(&spec)?;
             let owner = spec.exclusive.then_some(peer);
             let id = self.create(spec, owner, ctx.now, false);
@@ -388,7 +388,7 @@ impl Broker {
             Machine::Classic(_) => false,
         };
         if self.queue_mut(id).is_some_and(ticks) {
-            let every = self.config.profile.costs.quorum_tick;
+            let every = self.profile.costs.quorum_tick;
             ctx.arm(Timer::Rabbit(RabbitTimer::QuorumTick(id)), every);
         }
     }
@@ -414,7 +414,7 @@ impl Broker {
         declare: &ExchangeDeclare,
         ctx: &mut Ctx<'_, Mq>,
     ) -> Result<(), ChannelError> {
-        self.exchanges.declare(declare, &self.config.profile)?;
+        self.exchanges.declare(declare, &self.profile)?;
         self.changed(slot, Done::ExchangeDeclare, ctx);
         Ok(())
     }
@@ -485,7 +485,7 @@ impl Broker {
         for index in 0..self.queues.len() {
             let id = QueueId(index as u16);
             let Some(queue) = &self.queues[index].queue else { continue };
-            let settings = policy::settings(&queue.spec, &self.policies, &self.config.profile);
+            let settings = policy::settings(&queue.spec, &self.policies, &self.profile);
             if self.settings_of(id) == Some(&settings) {
                 continue;
             }

@@ -10,7 +10,7 @@ use super::slab::Handle;
 use super::{Incoming, Session, Subscription};
 use crate::kernel::{Span, Time};
 use crate::rabbit::profile::Profile;
-use crate::talk::{Death, Note, QueueId, RabbitTimer, Returned};
+use crate::talk::{Constant, Death, Note, QueueId, RabbitTimer, Returned};
 
 /// A quorum queue with its log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,7 +72,7 @@ impl Logged {
     pub(crate) fn new(
         id: QueueId,
         settings: Settings,
-        profile: &Profile,
+        profile: &Constant<Profile>,
         declared: Time,
         loaded: bool,
     ) -> Logged {

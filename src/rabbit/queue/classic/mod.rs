@@ -18,8 +18,8 @@ use super::slab::{Entry, FETCHED, Handle, Marks, Slab};
 use super::{Incoming, Session};
 use crate::kernel::Time;
 use crate::rabbit::arguments::Overflow;
-use crate::rabbit::profile::Profile;
-use crate::talk::{Death, MessageId, Note, QueueId, Returned};
+use crate::rabbit::profile::{ClassicStorage, Profile};
+use crate::talk::{Constant, Death, MessageId, Note, QueueId, Returned};
 
 /// One classic queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +27,7 @@ pub(crate) struct Classic {
     id: QueueId,
     durable: bool,
     pub(crate) settings: Settings,
-    profile: Profile,
+    profile: Constant<Profile>,
     slab: Slab,
     ready: Leveled,
     ready_bytes: u64,
@@ -55,13 +55,14 @@ impl Classic {
         durable: bool,
         highest: u8,
         settings: Settings,
-        profile: &Profile,
+        profile: &Constant<Profile>,
+        storage: ClassicStorage,
     ) -> Classic {
         Classic {
             id,
             durable,
             settings,
-            profile: *profile,
+            profile: profile.clone(),
             slab: Slab::default(),
             ready: Leveled::new(highest),
             ready_bytes: 0,
@@ -70,7 +71,7 @@ impl Classic {
             consumers: Consumers::default(),
             rings: Rings::default(),
             active: None,
-            disk: Disk::new(profile.classic_storage),
+            disk: Disk::new(storage),
             expiry: Time::MAX,
         }
     }

@@ -23,14 +23,14 @@ use super::{Incoming, Session};
 use crate::kernel::{Span, Time};
 use crate::rabbit::arguments::Overflow;
 use crate::rabbit::profile::{Profile, QuorumPriorities};
-use crate::talk::{Death, Message, MessageId, Note, QueueId, Returned};
+use crate::talk::{Constant, Death, Message, MessageId, Note, QueueId, Returned};
 
 /// The state of a quorum queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Quorum {
     id: QueueId,
     pub(crate) settings: Settings,
-    profile: Profile,
+    profile: Constant<Profile>,
     slab: Slab,
     returns: VecDeque<Handle>,
     messages: Leveled,
@@ -64,7 +64,12 @@ struct Dead {
 }
 
 impl Quorum {
-    pub(crate) fn new(id: QueueId, settings: Settings, profile: &Profile, now: Time) -> Quorum {
+    pub(crate) fn new(
+        id: QueueId,
+        settings: Settings,
+        profile: &Constant<Profile>,
+        now: Time,
+    ) -> Quorum {
         let highest = match profile.quorum_priorities {
             QuorumPriorities::Ignored => 0,
             QuorumPriorities::TwoToOne => 1,
@@ -73,7 +78,7 @@ impl Quorum {
         Quorum {
             id,
             settings,
-            profile: *profile,
+            profile: profile.clone(),
             slab: Slab::default(),
             returns: VecDeque::new(),
             messages: Leveled::new(highest),
