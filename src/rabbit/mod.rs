@@ -1,6 +1,6 @@
 //! RabbitMQ: one node of the broker.
 //!
-//! *Modelled:* exchanges and bindings, classic and quorum queues with their limits, time to live,
+//! *Modelled:* exchanges and bindings, classic and quorum queues and streams with their limits, time to live,
 //! leases, priorities, dead letters and single active consumers; channels with prefetch, confirms,
 //! returns, transactions; memory alarms, heartbeats and the delivery acknowledgement timeout; what
 //! survives an orderly stop, a kill and a loss of power. Each rule stands next to its source, and

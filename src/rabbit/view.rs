@@ -3,7 +3,7 @@
 use super::broker::Broker;
 use super::queue::{Consumers, Entry, Machine};
 use crate::kernel::{NodeId, Time};
-use crate::talk::{ChannelNo, MessageId, Name, QueueId};
+use crate::talk::{ChannelNo, Message, MessageId, Name, QueueId};
 
 /// The type of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +25,7 @@ pub struct QueueView {
     pub name: Name,
     /// Its type.
     pub kind: QueueKind,
-    /// Messages that wait for a consumer.
+    /// Messages that wait for a consumer; all messages of a stream.
     pub ready: usize,
     /// Messages that a consumer holds.
     pub unacked: usize,
@@ -98,6 +98,16 @@ pub struct ChannelView {
 }
 
 impl MessageView {
+    fn stored(message: &Message) -> MessageView {
+        MessageView {
+            msg: message.id,
+            copy: message.copy,
+            redelivered: false,
+            delivery_count: 0,
+            expires: None,
+        }
+    }
+
     fn of(entry: &Entry) -> MessageView {
         MessageView {
             msg: entry.message.id,
@@ -135,6 +145,14 @@ impl Broker {
                 queue.machine.consumers(),
                 queue.machine.messages().map(MessageView::of).collect(),
                 queue.machine.held(),
+            ),
+            Machine::Stream(queue) => (
+                queue.len(),
+                0,
+                0,
+                queue.consumers(),
+                queue.messages().map(MessageView::stored).collect(),
+                Vec::new(),
             ),
         };
         Some(QueueView {

@@ -150,6 +150,7 @@ impl Broker {
             self.with_queue(queue, ctx.now, |queue, at| match &mut queue.machine {
                 Machine::Classic(queue) => queue.down(session, why, at),
                 Machine::Quorum(queue) => queue.append(Command::Down { session, why }, at.out),
+                Machine::Stream(queue) => queue.down(session),
             });
         }
         for queue in queues {

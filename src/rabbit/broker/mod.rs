@@ -63,7 +63,6 @@ pub struct Broker {
     taken: Vec<Unacked>,
     handles: Vec<Handle>,
     keys: Vec<Name>,
-    targets: Vec<QueueId>,
 }
 
 /// A queue name, and the queue that has it.
@@ -130,6 +129,7 @@ impl Broker {
         Some(match &self.queues.get(id.index())?.queue.as_ref()?.machine {
             Machine::Classic(queue) => &queue.settings,
             Machine::Quorum(queue) => &queue.machine.settings,
+            Machine::Stream(_) => return None,
         })
     }
 
@@ -302,12 +302,14 @@ impl Broker {
                 self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
                     Machine::Classic(queue) => queue.flush(at),
                     Machine::Quorum(queue) => queue.apply_all(at.now, at.out),
+                    Machine::Stream(queue) => queue.flush(at.now, at.out),
                 });
             }
             RabbitTimer::Expire(id) => {
                 self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
                     Machine::Classic(queue) => queue.expire(at),
                     Machine::Quorum(queue) => queue.append(super::queue::Command::Expire, at.out),
+                    Machine::Stream(_) => {}
                 });
             }
             RabbitTimer::Lease(id) => self.lease_ended(id, ctx),

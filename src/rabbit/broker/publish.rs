@@ -100,6 +100,7 @@ impl Broker {
                 }
                 queue.append(Command::Enqueue(incoming), &mut self.out);
             }
+            Machine::Stream(queue) => queue.publish(incoming, &mut self.out),
         }
     }
 

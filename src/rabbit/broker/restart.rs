@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | durable classic | written messages; those that were delivered are redelivered | all that were written, as redelivered; acknowledgements that were not |
 //! | quorum | everything in the log; those that were delivered are redelivered | the same |
+//! | stream | everything that was written | the same |
 //! | transient or exclusive | gone | gone |
 //!
 //! Observed on 3.10.8 and 4.0.5.
@@ -20,6 +21,7 @@ impl Broker {
             self.with_queue(QueueId(index as u16), ctx.now, |queue, at| match &mut queue.machine {
                 Machine::Classic(queue) => queue.flush(at),
                 Machine::Quorum(queue) => queue.apply_all(at.now, at.out),
+                Machine::Stream(queue) => queue.flush(at.now, at.out),
             });
         }
     }
@@ -48,6 +50,9 @@ impl Broker {
                 Machine::Quorum(queue) => {
                     let graceful = loss == Loss::Graceful;
                     queue.lose(graceful, now, &mut choose, &mut |note| notes.push(note));
+                }
+                Machine::Stream(queue) => {
+                    queue.lose(loss, now, &mut choose, &mut |note| notes.push(note));
                 }
             }
             notes.into_iter().for_each(|note| ctx.note(note));
@@ -81,6 +86,7 @@ impl Broker {
             self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
                 Machine::Classic(queue) => queue.recover(at),
                 Machine::Quorum(queue) => queue.recover(at.now, at.out),
+                Machine::Stream(queue) => queue.recover(at.out),
             });
             self.arm_quorum_tick(id, ctx);
         }

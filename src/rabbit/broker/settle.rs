@@ -5,8 +5,8 @@ use crate::kernel::{Ctx, NodeId, Time};
 use crate::rabbit::channel::{FETCHED, Mode, Unacked};
 use crate::rabbit::dead_letter;
 use crate::rabbit::error::ChannelError;
-use crate::rabbit::profile::TimeoutScope;
-use crate::rabbit::queue::{Command, Handed, Machine, Session, Subscription};
+use crate::rabbit::profile::{TimeoutScope, Version};
+use crate::rabbit::queue::{Command, Handed, Machine, Offset, Session, Subscription};
 use crate::talk::{
     Consume, Delivery, Done, Frame, Mq, Name, Note, QueueId, RabbitTimer, Returned, Settle, Timer,
     Value,
@@ -83,6 +83,10 @@ impl Broker {
         ctx.work(self.profile.costs.acknowledge);
         let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };
         channel.take(tag, multiple, &mut self.taken)?;
+        if how != Settle::Ack && self.profile.streams_refuse_nack {
+            self.refuse_stream_nack()?;
+        }
+        let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };
         if let Mode::Tx(tx) = &mut channel.mode {
             tx.settled.extend(self.taken.drain(..).map(|unacked| (unacked, how)));
             return Ok(());
@@ -93,6 +97,17 @@ impl Broker {
             self.resume_consumers(session, ctx.now);
         }
         Ok(())
+    }
+
+    fn refuse_stream_nack(&mut self) -> Result<(), ChannelError> {
+        let Some(of_stream) = self.taken.iter().find(|it| self.is_stream(it.queue)) else {
+            return Ok(());
+        };
+        let name = self.queues[of_stream.queue.index()].name.clone();
+        self.taken.clear();
+        Err(ChannelError::not_implemented(format_args!(
+            "basic.nack and basic.reject not supported by stream queues queue '{name}' in vhost '/'"
+        )))
     }
 
     /// Tells queues about answers, each about all of its own at once.
@@ -148,6 +163,7 @@ impl Broker {
                 };
                 queue.append(command, at.out);
             }
+            Machine::Stream(queue) => queue.credit(handles, at.out),
         });
     }
 
@@ -216,10 +232,16 @@ impl Broker {
         ctx: &mut Ctx<'_, Mq>,
     ) -> Result<(), ChannelError> {
         let id = self.usable(peer, name)?;
+        if self.is_stream(id) {
+            return Err(ChannelError::not_implemented(format_args!(
+                "basic.get not supported by stream queues queue '{name}' in vhost '/'"
+            )));
+        }
         let Some(session) = self.session(slot) else { return Ok(()) };
         self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
             Machine::Classic(queue) => queue.fetch(session, no_ack, at),
             Machine::Quorum(queue) => queue.append(Command::Fetch { session, no_ack }, at.out),
+            Machine::Stream(_) => {}
         });
         Ok(())
     }
@@ -252,10 +274,14 @@ impl Broker {
                 wanted.queue
             )));
         }
+        if self.is_stream(id) {
+            self.check_reader(&wanted.queue, wanted.no_ack, prefetch)?;
+        }
         let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };
         let subscription = Subscription {
             session,
             cookie: channel.add_consumer(tag, id),
+            offset: Offset::parse(wanted.arguments.get("x-stream-offset")),
             no_ack: wanted.no_ack,
             exclusive: wanted.exclusive,
             prefetch,
@@ -270,9 +296,33 @@ impl Broker {
             match &mut queue.machine {
                 Machine::Classic(queue) => queue.consume(&subscription, at),
                 Machine::Quorum(queue) => queue.append(Command::Consume(subscription), at.out),
+                Machine::Stream(queue) => queue.consume(&subscription, at.out),
             }
         });
         Ok(())
+    }
+
+    /// A reader of a stream needs a window, and acknowledges. Texts observed.
+    fn check_reader(&self, name: &Name, no_ack: bool, prefetch: u32) -> Result<(), ChannelError> {
+        let v4 = self.profile.version >= Version::new(4, 0);
+        if no_ack {
+            let what = if v4 { "stream" } else { "stream queues" };
+            return Err(ChannelError::not_implemented(format_args!(
+                "automatic acknowledgement not supported by {what} queue '{name}' in vhost '/'"
+            )));
+        }
+        if prefetch > 0 {
+            return Ok(());
+        }
+        Err(if v4 {
+            ChannelError::precondition_failed(format_args!(
+                "consumer prefetch count is not set for stream queue '{name}' in vhost '/'"
+            ))
+        } else {
+            ChannelError::precondition_failed(format_args!(
+                "consumer prefetch count is not set for 'queue '{name}' in vhost '/''"
+            ))
+        })
     }
 
     /// `basic.cancel`. Cancelling what is not there is fine.
@@ -286,6 +336,7 @@ impl Broker {
         self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
             Machine::Classic(queue) => queue.cancel(session, cookie, at),
             Machine::Quorum(queue) => queue.append(Command::Cancel { session, cookie }, at.out),
+            Machine::Stream(queue) => queue.cancel(session, cookie, at.out),
         });
         self.carry_out(ctx);
         self.after_detach(id, ctx);

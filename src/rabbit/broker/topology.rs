@@ -10,7 +10,7 @@ use crate::rabbit::error::ChannelError;
 use crate::rabbit::exchange::Exchanges;
 use crate::rabbit::policy;
 use crate::rabbit::profile::ClassicStorage;
-use crate::rabbit::queue::{Classic, Command, Logged, Machine};
+use crate::rabbit::queue::{Classic, Command, Logged, Machine, Stream};
 use crate::talk::{
     Bind, Constant, Death, Done, ExchangeDeclare, Frame, Gone, Mq, Name, Note, Policy,
     QueueDeclare, QueueId, RabbitTimer, Timer,
@@ -42,7 +42,6 @@ impl Broker {
             taken: Vec::new(),
             handles: Vec::new(),
             keys: Vec::new(),
-            targets: Vec::new(),
             profile: Constant::new(config.profile),
             config: Constant::new(config),
         };
@@ -64,7 +63,7 @@ impl Broker {
         for declare in &config.queues {
             let what = format!("queue \"{}\"", declare.queue);
             let spec = QueueSpec::parse(declare, &config.profile).map_err(wrong(what.clone()))?;
-            self.check_kind(&spec).map_err(wrong(what.clone()))?;
+            self.check_allowed(&spec).map_err(wrong(what.clone()))?;
             if self.existing(&spec.name).is_some() {
                 return Err(DefinitionError { what, why: "it is there twice".to_owned() });
             }
@@ -99,14 +98,8 @@ impl Broker {
         Ok(())
     }
 
-    /// A queue that is about to be created must be one that this model, and this version, has.
-    fn check_kind(&self, spec: &QueueSpec) -> Result<(), ChannelError> {
-        if spec.kind == QueueKind::Stream {
-            return Err(ChannelError::not_implemented(format_args!(
-                "stream queues are not part of this model: queue '{}' in vhost '/'",
-                spec.name
-            )));
-        }
+    /// A queue that is about to be created must be one that this version allows.
+    fn check_allowed(&self, spec: &QueueSpec) -> Result<(), ChannelError> {
         let transient = !spec.durable && !spec.exclusive;
         if transient && self.profile.transient_queues_denied {
             return Err(ChannelError::internal_error(format_args!(
@@ -140,7 +133,8 @@ impl Broker {
             QueueKind::Quorum => {
                 Machine::Quorum(Box::new(Logged::new(id, settings, &profile, now, loaded)))
             }
-            QueueKind::Classic | QueueKind::Stream => {
+            QueueKind::Stream => Machine::Stream(Box::new(Stream::new(id, &profile))),
+            QueueKind::Classic => {
                 let highest = spec.max_priority.unwrap_or(0);
                 Machine::Classic(Box::new(Classic::new(
                     id,
@@ -162,6 +156,7 @@ impl Broker {
         self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
             Machine::Classic(queue) => queue.renew_lease(at),
             Machine::Quorum(queue) => queue.machine.renew_lease(at.now),
+            Machine::Stream(_) => {}
         });
         self.arm_quorum_tick(id, ctx);
     }
@@ -180,6 +175,11 @@ impl Broker {
             )));
         }
         Ok(id)
+    }
+
+    pub(super) fn is_stream(&self, id: QueueId) -> bool {
+        let queue = self.queues[id.index()].queue.as_ref();
+        queue.is_some_and(|queue| matches!(queue.machine, Machine::Stream(_)))
     }
 
     /// A name that nobody chose.
@@ -217,7 +217,7 @@ impl Broker {
             id
         } else {
             let spec = QueueSpec::parse(&declare, &self.profile)?;
-            self.check_kind(&spec)?;
+            self.check_allowed(&spec)?;
             let owner = spec.exclusive.then_some(peer);
             let id = self.create(spec, owner, ctx.now, false);
             ctx.note(Note::QueueDeclared { queue: id, name: declare.queue.clone() });
@@ -251,6 +251,7 @@ impl Broker {
             Some(Machine::Quorum(queue)) => {
                 (queue.machine.ready() as u32, queue.machine.consumers().count() as u32)
             }
+            Some(Machine::Stream(queue)) => (queue.len() as u32, queue.consumers().count() as u32),
             None => (0, 0),
         }
     }
@@ -296,6 +297,7 @@ impl Broker {
                 queue.apply_all(at.now, at.out);
                 queue.machine.delete(death, at.now, at.out)
             }
+            Machine::Stream(queue) => queue.delete(death, at.now, at.out),
         });
         self.carry_out(ctx);
         self.cancel_consumers(id, ctx);
@@ -330,7 +332,7 @@ impl Broker {
                 && queue.consumed
                 && match &queue.machine {
                     Machine::Classic(queue) => queue.consumers().count() == 0,
-                    Machine::Quorum(_) => false,
+                    Machine::Quorum(_) | Machine::Stream(_) => false,
                 }
         });
         if finished {
@@ -356,6 +358,11 @@ impl Broker {
         ctx: &mut Ctx<'_, Mq>,
     ) -> Result<(), ChannelError> {
         let id = self.usable(peer, name)?;
+        if self.is_stream(id) {
+            return Err(ChannelError::not_implemented(format_args!(
+                "queue.purge not supported by stream queues queue '{name}' in vhost '/'"
+            )));
+        }
         let Some(session) = self.session(slot) else { return Ok(()) };
         self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
             Machine::Classic(queue) => {
@@ -364,6 +371,7 @@ impl Broker {
                 at.out.push(id, purged);
             }
             Machine::Quorum(queue) => queue.append(Command::Purge { session }, at.out),
+            Machine::Stream(_) => {}
         });
         Ok(())
     }
@@ -373,7 +381,7 @@ impl Broker {
     pub(super) fn lease_ended(&mut self, id: QueueId, ctx: &mut Ctx<'_, Mq>) {
         let ended = |queue: &mut Queue| match &queue.machine {
             Machine::Classic(queue) => queue.lease_ended(),
-            Machine::Quorum(_) => false,
+            Machine::Quorum(_) | Machine::Stream(_) => false,
         };
         if self.queue_mut(id).is_some_and(ended) {
             self.remove_queue(id, Gone::Expired, ctx);
@@ -385,7 +393,7 @@ impl Broker {
     pub(super) fn arm_quorum_tick(&mut self, id: QueueId, ctx: &mut Ctx<'_, Mq>) {
         let ticks = |queue: &mut Queue| match &queue.machine {
             Machine::Quorum(queue) => queue.machine.settings.expires.is_some(),
-            Machine::Classic(_) => false,
+            Machine::Classic(_) | Machine::Stream(_) => false,
         };
         if self.queue_mut(id).is_some_and(ticks) {
             let every = self.profile.costs.quorum_tick;
@@ -397,7 +405,7 @@ impl Broker {
         let now = ctx.now;
         let ended = |queue: &mut Queue| match &queue.machine {
             Machine::Quorum(queue) => queue.machine.lease_ended(now),
-            Machine::Classic(_) => false,
+            Machine::Classic(_) | Machine::Stream(_) => false,
         };
         if self.queue_mut(id).is_some_and(ended) {
             self.remove_queue(id, Gone::Expired, ctx);
@@ -494,6 +502,7 @@ impl Broker {
                 Machine::Quorum(queue) => {
                     queue.append(Command::Configure(Box::new(settings)), at.out);
                 }
+                Machine::Stream(_) => {}
             });
             self.carry_out(ctx);
             self.arm_quorum_tick(id, ctx);

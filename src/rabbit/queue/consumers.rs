@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Session;
+use super::{Offset, Session};
 
 /// What someone who subscribes asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +16,8 @@ pub(crate) struct Subscription {
     pub(crate) prefetch: u32,
     /// `x-priority`
     pub(crate) priority: i32,
+    /// Where a reader of a stream starts.
+    pub(crate) offset: Offset,
 }
 
 /// Someone who is served.

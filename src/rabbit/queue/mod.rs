@@ -13,6 +13,7 @@ mod out;
 mod quorum;
 mod settings;
 mod slab;
+mod stream;
 
 pub(crate) use classic::{Classic, Moment};
 pub(crate) use consumers::{Consumer, Consumers, Subscription, Windows};
@@ -20,6 +21,7 @@ pub(crate) use log::{Command, Logged};
 pub(crate) use out::{Effect, Handed, Out};
 pub(crate) use settings::Settings;
 pub(crate) use slab::{Entry, Handle};
+pub(crate) use stream::{Offset, Stream};
 
 use crate::kernel::Span;
 use crate::talk::{Message, QueueId};
@@ -62,9 +64,10 @@ pub(crate) struct Incoming {
     pub(crate) inherited: u16,
 }
 
-/// A queue of either type.
+/// A queue of any type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Machine {
     Classic(Box<Classic>),
     Quorum(Box<Logged>),
+    Stream(Box<Stream>),
 }

@@ -9,6 +9,7 @@ mod lifetimes;
 mod limits;
 mod liveness;
 mod priorities;
+mod streams;
 mod time_to_live;
 
 use std::collections::BTreeMap;
@@ -56,7 +57,7 @@ pub(super) fn queue(text: &str) -> QueueDeclare {
     let mut declare = QueueDeclare { queue: name.into(), durable: true, ..Default::default() };
     for word in words {
         match word {
-            "classic" | "quorum" => {
+            "classic" | "quorum" | "stream" => {
                 declare.arguments.insert("x-queue-type".into(), word.into());
             }
             "transient" => declare.durable = false,
