@@ -19,7 +19,7 @@ const AFTERWARDS: Span = Span::from_millis(500);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lab {
     Broker(Box<Broker>),
-    Client(Client),
+    Client(Box<Client>),
 }
 
 impl Node for Lab {
@@ -70,7 +70,7 @@ impl Run {
         let broker = Broker::new(script.config.clone()).map_err(|error| error.to_string())?;
         let mut nodes = vec![Lab::Broker(Box::new(broker))];
         for actor in &script.actors {
-            nodes.push(Lab::Client(Client::new(BROKER, actor.acts.clone())));
+            nodes.push(Lab::Client(Box::new(Client::new(BROKER, actor.acts.clone()))));
         }
         let plan = script
             .faults
@@ -93,7 +93,7 @@ impl Run {
         let mut last = None;
         for (_, node) in timeline.world().nodes() {
             match node {
-                Lab::Client(client) => clients.push(client.clone()),
+                Lab::Client(client) => clients.push((**client).clone()),
                 Lab::Broker(broker) => last = Some((**broker).clone()),
             }
         }
