@@ -1,7 +1,5 @@
-//! A scripted client: does what the recorded one did when it did it, and logs what it receives.
-//!
-//! It acts at the recorded times, with one exception: it does not act on what it has not seen yet.
-//! Where the recorded client had seen a delivery before it acted, this one waits for it, too.
+//! A scripted client: does what it is told when the harness gives the word, and logs what it
+//! receives.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,16 +9,13 @@ use redeliver::talk::{
     ChannelNo, ClientTimer, Done, Frame, MessageId, Method, Mq, Msg, Name, Reply, Request, Timer,
 };
 
-/// How long it waits for what the recorded client had seen by then.
-const PATIENCE: Span = Span::from_millis(250);
-
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Act {
     /// When the recorded client did it.
     pub at: Time,
-    /// How many frames it had received by then, confirms and answers to declarations apart.
-    pub seen: usize,
+    /// How many deliveries it waits for before.
+    pub deliveries: usize,
     /// What it did.
     pub what: What,
 }
@@ -73,13 +68,24 @@ pub struct Drained {
     pub messages: Vec<(MessageId, bool)>,
 }
 
+/// What a client tells the harness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// It received a delivery.
+    Delivery,
+    /// It received another frame that the harness may wait for.
+    Frame,
+    /// A queue is empty now.
+    Drained,
+}
+
 /// The client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Client {
     broker: NodeId,
-    acts: Arc<[Act]>,
+    harness: NodeId,
+    acts: Arc<[What]>,
     next: usize,
-    seen: usize,
     log: Vec<Entry>,
     drained: Vec<Drained>,
     draining: Option<ChannelNo>,
@@ -93,14 +99,26 @@ pub struct Client {
     handled: Vec<(Time, MessageId, bool)>,
 }
 
+impl Report {
+    /// The report in a message to the harness.
+    pub fn read(msg: &Msg) -> Option<Report> {
+        match msg {
+            Msg::CallDone { call: 0, .. } => Some(Report::Delivery),
+            Msg::CallDone { call: 1, .. } => Some(Report::Frame),
+            Msg::CallDone { call: 2, .. } => Some(Report::Drained),
+            _ => None,
+        }
+    }
+}
+
 impl Client {
-    /// A client of `broker` with this script, which must be in the order of time.
-    pub fn new(broker: NodeId, acts: Vec<Act>) -> Client {
+    /// A client that does these things, one at each word of the harness.
+    pub fn new(broker: NodeId, harness: NodeId, acts: Vec<What>) -> Client {
         Client {
             broker,
+            harness,
             acts: acts.into(),
             next: 0,
-            seen: 0,
             log: Vec::new(),
             drained: Vec::new(),
             draining: None,
@@ -131,10 +149,17 @@ impl Client {
     /// Takes one input.
     pub fn on(&mut self, input: Input<Mq>, ctx: &mut Ctx<'_, Mq>) {
         match input {
+            Input::Message { from, msg: Msg::Call { .. } } if from == self.harness => {
+                let acts = Arc::clone(&self.acts);
+                if let Some(what) = acts.get(self.next) {
+                    self.next += 1;
+                    self.act(what, ctx);
+                }
+            }
             Input::Message { msg: Msg::Reply(reply), .. } => self.receive(reply, ctx),
             Input::Timer(Timer::Client(ClientTimer::Handler(_))) => self.finish(ctx),
-            Input::Closed(_) => {
-                self.draining = None;
+            Input::Closed(peer) if peer == self.broker => {
+                self.drained_now(ctx);
                 self.declaring.clear();
                 self.unsettled.clear();
                 self.backlog.clear();
@@ -142,21 +167,20 @@ impl Client {
             }
             _ => {}
         }
-        self.proceed(ctx);
     }
 
-    fn proceed(&mut self, ctx: &mut Ctx<'_, Mq>) {
-        let acts = Arc::clone(&self.acts);
-        while let Some(act) = acts.get(self.next) {
-            let late = ctx.now.since(act.at) >= PATIENCE;
-            let ready = (self.seen >= act.seen && self.draining.is_none()) || late;
-            if act.at > ctx.now || !ready {
-                let due = if act.at > ctx.now { act.at } else { act.at + PATIENCE };
-                ctx.arm(Timer::Client(ClientTimer::Send), due.since(ctx.now));
-                return;
-            }
-            self.next += 1;
-            self.act(&act.what, ctx);
+    fn report(&self, what: Report, ctx: &mut Ctx<'_, Mq>) {
+        let call = match what {
+            Report::Delivery => 0,
+            Report::Frame => 1,
+            Report::Drained => 2,
+        };
+        ctx.send(self.harness, Msg::CallDone { call, ok: true });
+    }
+
+    fn drained_now(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        if self.draining.take().is_some() {
+            self.report(Report::Drained, ctx);
         }
     }
 
@@ -227,12 +251,9 @@ impl Client {
                     }
                     return;
                 }
-                Frame::GetEmpty => {
-                    self.draining = None;
-                    return;
-                }
+                Frame::GetEmpty => return self.drained_now(ctx),
                 Frame::ChannelClosed { .. } | Frame::ConnectionClosed { .. } => {
-                    self.draining = None;
+                    self.drained_now(ctx);
                 }
                 _ => {}
             }
@@ -251,7 +272,7 @@ impl Client {
                 }
             }
             Frame::Deliver { delivery, .. } => {
-                self.seen += 1;
+                self.report(Report::Delivery, ctx);
                 self.unsettled.push((channel, delivery.tag));
                 if self.worker.is_some() {
                     self.backlog.push_back((channel, delivery.tag, delivery.message.id));
@@ -263,13 +284,13 @@ impl Client {
             Frame::GetOk { .. }
             | Frame::GetEmpty
             | Frame::Return { .. }
-            | Frame::CancelledByBroker { .. } => self.seen += 1,
+            | Frame::CancelledByBroker { .. } => self.report(Report::Frame, ctx),
             Frame::ChannelClosed { .. } => {
-                self.seen += 1;
+                self.report(Report::Frame, ctx);
                 self.declaring.retain(|(on, _)| *on != channel);
             }
             Frame::ConnectionClosed { .. } => {
-                self.seen += 1;
+                self.report(Report::Frame, ctx);
                 self.declaring.clear();
                 ctx.close(self.broker);
             }

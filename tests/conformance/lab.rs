@@ -1,24 +1,26 @@
 //! The laboratory: the model's broker and scripted clients in one world.
 
 use redeliver::kernel::{
-    Ctx, Dist, Input, Loss, Node, NodeId, Planned, Seen, Setup, Span, Time, Timeline, Watch,
+    Ctx, Dist, Input, Link, Loss, Node, NodeId, Planned, Seen, Setup, Span, Time, Timeline, Watch,
 };
 use redeliver::rabbit::{Broker, QueueView};
 use redeliver::talk::{Mq, Name, Note};
 
-use crate::client::Client;
+use crate::client::{Client, What};
+use crate::harness::{Harness, Word};
 use crate::script::Script;
 
 /// How long a frame is under way: nothing to speak of, and always the same.
 const LATENCY: Span = Span::from_micros(100);
 
 /// How long after the last recorded event the model goes on.
-const AFTERWARDS: Span = Span::from_millis(500);
+const AFTERWARDS: Span = Span::from_secs(3);
 
 /// A node of the laboratory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lab {
     Broker(Box<Broker>),
+    Harness(Harness),
     Client(Box<Client>),
 }
 
@@ -28,6 +30,7 @@ impl Node for Lab {
     fn on(&mut self, input: Input<Mq>, ctx: &mut Ctx<'_, Mq>) {
         match self {
             Lab::Broker(broker) => broker.on(input, ctx),
+            Lab::Harness(harness) => harness.on(input, ctx),
             Lab::Client(client) => client.on(input, ctx),
         }
     }
@@ -64,20 +67,87 @@ impl Watch<Mq> for Notes {
 /// The broker's place in the world.
 pub const BROKER: NodeId = NodeId(0);
 
+const HARNESS: NodeId = NodeId(1);
+
+/// The first client's place.
+const CLIENTS: NodeId = NodeId(2);
+
+/// What varies from machine to machine, and from run to run: how late timers go off, and every
+/// choice that the model leaves open.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    pub classic_lateness: Span,
+    pub quorum_lateness: Span,
+    pub seed: u64,
+}
+
+/// A usual one, a quick one, and a busy one, within what was measured: 2 to 4 ms for classic queues
+/// and 3 to 21 ms for quorum queues.
+pub const MACHINES: [Machine; 8] = [
+    Machine::new(3_000, 4_000, 0),
+    Machine::new(2_000, 2_000, 1),
+    Machine::new(4_000, 20_000, 2),
+    Machine::new(3_000, 7_000, 3),
+    Machine::new(3_000, 4_000, 4),
+    Machine::new(3_000, 4_000, 5),
+    Machine::new(3_000, 4_000, 6),
+    Machine::new(3_000, 4_000, 7),
+];
+
+impl Machine {
+    const fn new(classic: u64, quorum: u64, seed: u64) -> Machine {
+        Machine {
+            classic_lateness: Span::from_micros(classic),
+            quorum_lateness: Span::from_micros(quorum),
+            seed,
+        }
+    }
+}
+
 impl Run {
     /// Plays a script.
-    pub fn play(script: &Script) -> Result<Run, String> {
-        let broker = Broker::new(script.config.clone()).map_err(|error| error.to_string())?;
-        let mut nodes = vec![Lab::Broker(Box::new(broker))];
-        for actor in &script.actors {
-            nodes.push(Lab::Client(Box::new(Client::new(BROKER, actor.acts.clone()))));
+    pub fn play(script: &Script, machine: Machine) -> Result<Run, String> {
+        let mut config = script.config.clone();
+        config.profile.costs.classic_expiry_lateness = machine.classic_lateness;
+        config.profile.costs.quorum_expiry_lateness = machine.quorum_lateness;
+        let broker = Broker::new(config).map_err(|error| error.to_string())?;
+        let mut acts: Vec<Vec<What>> = vec![Vec::new(); script.actors.len()];
+        let mut words = Vec::new();
+        for (actor, act) in script.in_order() {
+            acts[actor].push(act.what.clone());
+            words.push(Word {
+                at: act.at,
+                actor,
+                after: script.awaited_by(actor, act.at),
+                deliveries: act.deliveries,
+                drains: matches!(act.what, What::Drain { .. }),
+            });
+        }
+        let awaited = script.awaited.iter().map(|(_, actor)| *actor).collect();
+        let harness = Harness::new(CLIENTS, acts.len(), words, awaited);
+        let mut latencies = Vec::new();
+        for client in 0..acts.len() {
+            let client = NodeId(CLIENTS.0 + client as u32);
+            for (from, to) in [(HARNESS, client), (client, HARNESS)] {
+                latencies.push((Link { from, to }, Dist::Fixed(Span::ZERO)));
+            }
+        }
+        let mut nodes = vec![Lab::Broker(Box::new(broker)), Lab::Harness(harness)];
+        for acts in acts {
+            nodes.push(Lab::Client(Box::new(Client::new(BROKER, HARNESS, acts))));
         }
         let plan = script
             .faults
             .iter()
             .map(|(at, fault)| Planned { at: *at, fault: fault.clone() })
             .collect();
-        let setup = Setup { latency: Dist::Fixed(LATENCY), plan, ..Setup::of(nodes) };
+        let setup = Setup {
+            latency: Dist::Fixed(LATENCY),
+            latencies,
+            plan,
+            seed: machine.seed,
+            ..Setup::of(nodes)
+        };
         let mut notes = Notes(Vec::new());
         let mut timeline = Timeline::new(&setup, &mut notes);
         let mut views = Vec::new();
@@ -95,6 +165,7 @@ impl Run {
             match node {
                 Lab::Client(client) => clients.push((**client).clone()),
                 Lab::Broker(broker) => last = Some((**broker).clone()),
+                Lab::Harness(_) => {}
             }
         }
         let broker = last.ok_or("there is no broker")?;

@@ -26,6 +26,8 @@ pub struct Recording {
 #[derive(Debug, Default, Deserialize)]
 pub struct Setup {
     #[serde(default)]
+    pub queues: Map<String, Value>,
+    #[serde(default)]
     pub exchanges: Map<String, Value>,
     #[serde(default)]
     pub policies: Vec<Value>,

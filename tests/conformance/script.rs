@@ -1,6 +1,6 @@
 //! From the steps of a recording to what the clients of the laboratory do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use redeliver::kernel::{Fault, Span, Time};
@@ -16,11 +16,10 @@ use crate::lab::BROKER;
 use crate::recording::{Observed, Recording, Step};
 use crate::values::{properties, table_in};
 
-/// A client and what it does.
+/// A client.
 #[derive(Debug)]
 pub struct Actor {
     pub name: String,
-    pub acts: Vec<Act>,
 }
 
 /// A message that the script publishes.
@@ -43,22 +42,38 @@ pub struct Sent {
 pub struct Script {
     pub config: Config,
     pub actors: Vec<Actor>,
+    /// What they do, in the order in which it was added.
+    pub acts: Vec<(usize, Act)>,
+    /// The frames that the harness saw before it went on: when, and whose.
+    pub awaited: Vec<(f64, usize)>,
     pub faults: Vec<(Time, Fault<Mq>)>,
     /// By message number, from 1.
     pub sent: Vec<Sent>,
     /// When to look at the broker, in order.
     pub looks: Vec<Time>,
     pub end: Time,
-    /// Actors whose deliveries were not recorded one by one.
-    pub unscripted: Vec<usize>,
-    /// What was taken out of queues for the harness, in order: by whom, and where in that client's
-    /// list it is.
-    pub drains: Vec<(usize, usize)>,
-    channels: BTreeMap<(usize, ChannelNo), Channel>,
-    connected: BTreeMap<usize, bool>,
+    /// Channels on which not everything was recorded one by one: whose, and which.
+    pub unscripted: Vec<(usize, ChannelNo)>,
+    /// Contents of queues that the harness lists, and how it came to know them.
+    pub listings: Vec<Listing>,
+    opened: BTreeSet<(usize, ChannelNo)>,
+    connected: BTreeSet<usize>,
 }
 
-/// A channel as the script has left it.
+/// The content of a queue as the harness lists it.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// When it tells of it.
+    pub told_ms: f64,
+    /// What it calls it.
+    pub what: String,
+    /// Bodies, with a star where a message was delivered before.
+    pub bodies: Vec<String>,
+    /// Who took them out of the queue, and when.
+    pub drained: (usize, Time),
+}
+
+/// A channel in the course of the script.
 #[derive(Clone, Copy, Debug, Default)]
 struct Channel {
     /// How many times it was opened.
@@ -84,14 +99,16 @@ impl Script {
         let mut script = Script {
             config: Config::new(*recording.profile()),
             actors: Vec::new(),
+            acts: Vec::new(),
+            awaited: Vec::new(),
             faults: Vec::new(),
             sent: Vec::new(),
             looks: Vec::new(),
             end: time(recording.end_ms()),
             unscripted: Vec::new(),
-            drains: Vec::new(),
-            channels: BTreeMap::new(),
-            connected: BTreeMap::new(),
+            listings: Vec::new(),
+            opened: BTreeSet::new(),
+            connected: BTreeSet::new(),
         };
         for policy in &recording.setup.policies {
             if recording.steps.iter().all(|step| step.op != "set_policy") {
@@ -106,12 +123,52 @@ impl Script {
         Ok(script)
     }
 
+    /// Puts the finishing touches to it, when everything there is to do was added: which publish of
+    /// its channel each one is, and which frames the harness waited for.
+    pub fn finish(&mut self, recording: &Recording) {
+        let mut channels: BTreeMap<(usize, ChannelNo), Channel> = BTreeMap::new();
+        let mut numbers = Vec::new();
+        for (actor, act) in self.in_order() {
+            let What::Send(channel, method) = &act.what else { continue };
+            let state = channels.entry((actor, *channel)).or_default();
+            match &**method {
+                Method::ChannelOpen => {
+                    *state = Channel { epoch: state.epoch + 1, ..Channel::default() };
+                }
+                Method::ConfirmSelect if !state.confirms => {
+                    state.confirms = true;
+                    state.published = 0;
+                }
+                Method::Publish { message, .. } => {
+                    state.published += 1;
+                    numbers.push((message.id, state.epoch, state.published));
+                }
+                _ => {}
+            }
+        }
+        for (id, epoch, tag) in numbers {
+            let sent = &mut self.sent[id.0 as usize - 1]; // numbered from 1 as they were added
+            (sent.epoch, sent.tag) = (epoch, tag);
+        }
+        self.awaited = recording
+            .observed
+            .iter()
+            .filter(|seen| is_awaited(seen))
+            .filter_map(|seen| {
+                let actor = self.find(&seen.actor)?;
+                let scripted = !self.unscripted.contains(&(actor, seen.channel()));
+                scripted.then_some((seen.at_ms, actor))
+            })
+            .collect();
+        self.awaited.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
+
     /// The place of an actor in the list; it is added when it is new.
     pub fn actor(&mut self, name: &str) -> usize {
         if let Some(at) = self.actors.iter().position(|actor| actor.name == name) {
             return at;
         }
-        self.actors.push(Actor { name: name.to_owned(), acts: Vec::new() });
+        self.actors.push(Actor { name: name.to_owned() });
         self.actors.len() - 1
     }
 
@@ -120,54 +177,54 @@ impl Script {
         self.actors.iter().position(|actor| actor.name == name)
     }
 
-    /// Adds something to do, after everything of the same actor that is not later.
-    pub fn act(&mut self, actor: usize, at: Time, seen: usize, what: What) {
-        let acts = &mut self.actors[actor].acts;
-        let place = acts.partition_point(|act| act.at <= at);
-        acts.insert(place, Act { at, seen, what });
+    /// Adds something to do.
+    pub fn act(&mut self, actor: usize, at: Time, what: What) {
+        self.acts.push((actor, Act { at, deliveries: 0, what }));
+    }
+
+    /// Everything there is to do, in the order of time.
+    pub fn in_order(&self) -> Vec<(usize, &Act)> {
+        let mut acts: Vec<(usize, &Act)> = self.acts.iter().map(|(at, act)| (*at, act)).collect();
+        acts.sort_by_key(|(_, act)| act.at);
+        acts
+    }
+
+    /// How many of the awaited frames had been seen before this time: by the actor itself also
+    /// those of the same tenth of a millisecond, the grain of the recordings.
+    pub fn awaited_by(&self, actor: usize, at: Time) -> usize {
+        let earlier = self
+            .awaited
+            .iter()
+            .take_while(|(when, whose)| time(*when) < at || (*whose == actor && time(*when) == at));
+        earlier.count()
     }
 
     /// Adds a method to send.
-    pub fn send(
-        &mut self,
-        actor: usize,
-        at: Time,
-        seen: usize,
-        channel: ChannelNo,
-        method: Method,
-    ) {
-        match (&method, channel) {
-            (Method::ChannelOpen, _) => {
-                let state = self.channels.entry((actor, channel)).or_default();
-                *state = Channel { epoch: state.epoch + 1, ..Channel::default() };
+    pub fn send(&mut self, actor: usize, at: Time, channel: ChannelNo, method: Method) {
+        if channel > 0 && method != Method::ChannelOpen && !self.opened.contains(&(actor, channel))
+        {
+            // the harness did not write down every channel that it opened
+            if !self.connected.contains(&actor) {
+                self.connect(actor, at);
             }
-            (Method::Close, _) => {
-                self.connected.insert(actor, false);
+            self.send(actor, at, channel, Method::ChannelOpen);
+        }
+        match method {
+            Method::ChannelOpen => {
+                self.opened.insert((actor, channel));
             }
-            (_, 0) => {}
-            // the recording leaves it out when the harness opened a channel without a step
-            _ if !self.channels.contains_key(&(actor, channel)) => {
-                if !self.connected.get(&actor).copied().unwrap_or(false) {
-                    self.connect(actor, at);
-                }
-                self.send(actor, at, seen, channel, Method::ChannelOpen);
+            Method::Close => {
+                self.connected.remove(&actor);
             }
             _ => {}
         }
-        if let (Method::ConfirmSelect, Some(state)) =
-            (&method, self.channels.get_mut(&(actor, channel)))
-            && !state.confirms
-        {
-            state.confirms = true;
-            state.published = 0;
-        }
-        self.act(actor, at, seen, What::Send(channel, Box::new(method)));
+        self.act(actor, at, What::Send(channel, Box::new(method)));
     }
 
     /// Adds opening a connection with the usual settings.
     pub fn connect(&mut self, actor: usize, at: Time) {
-        self.connected.insert(actor, true);
-        self.act(actor, at, 0, What::Connect { heartbeat: Span::ZERO, cancel_notify: true });
+        self.connected.insert(actor);
+        self.act(actor, at, What::Connect { heartbeat: Span::ZERO, cancel_notify: true });
     }
 
     /// Adds a publish; returns the message's number.
@@ -176,7 +233,6 @@ impl Script {
         &mut self,
         actor: usize,
         at: Time,
-        seen: usize,
         channel: ChannelNo,
         mandatory: bool,
         body: &str,
@@ -184,28 +240,29 @@ impl Script {
     ) -> MessageId {
         let id = MessageId(self.sent.len() as u32 + 1);
         let message = Message { id, copy: 0, publication: Arc::clone(&publication) };
-        self.send(actor, at, seen, channel, Method::Publish { mandatory, message });
-        // the channel is there: `send` opened it if it was not
-        let state = self.channels.entry((actor, channel)).or_default();
-        state.published += 1;
-        let (epoch, tag) = (state.epoch, state.published);
+        self.send(actor, at, channel, Method::Publish { mandatory, message });
+        let (epoch, tag) = (0, 0); // settled in the end
         self.sent.push(Sent { actor, channel, epoch, tag, at, body: body.to_owned(), publication });
         id
     }
 
     /// Adds taking everything out of a queue for the harness.
     pub fn drain(&mut self, actor: usize, at: Time, channel: ChannelNo, queue: &str) {
-        let before = self.actors[actor].acts.iter();
-        let earlier = before.filter(|act| act.at <= at && matches!(act.what, What::Drain { .. }));
-        let nth = earlier.count();
-        self.drains.push((actor, nth));
-        self.act(actor, at, 0, What::Drain { channel, queue: queue.into() });
+        self.act(actor, at, What::Drain { channel, queue: queue.into() });
+    }
+
+    /// Which of a client's drains, in the order of time, begins at this moment.
+    pub fn drain_at(&self, actor: usize, at: Time) -> usize {
+        let drains = self.acts.iter().filter(|(whose, act)| {
+            *whose == actor && act.at < at && matches!(act.what, What::Drain { .. })
+        });
+        drains.count()
     }
 
     /// The queue that an actor declared last by a time.
     pub fn declared(&self, actor: usize, by: Time) -> Option<Name> {
-        self.actors[actor].acts.iter().rev().find_map(|act| match &act.what {
-            What::Send(_, method) if act.at <= by => match &**method {
+        self.in_order().into_iter().rev().find_map(|(whose, act)| match &act.what {
+            What::Send(_, method) if act.at <= by && whose == actor => match &**method {
                 Method::QueueDeclare(declare) => Some(declare.queue.clone()),
                 _ => None,
             },
@@ -241,25 +298,24 @@ impl Script {
             (_, "publish" | "published" | "ack all") => {}
             (_, "connect") => {
                 let actor = self.actor(&step.actor);
-                self.connected.insert(actor, true);
+                self.connected.insert(actor);
                 let what = What::Connect {
                     heartbeat: span(step.number("heartbeat").unwrap_or(0) as f64 * 1e3),
                     cancel_notify: step.args.get("caps") != Some(&Value::Bool(false)),
                 };
-                self.act(actor, when, 0, what);
+                self.act(actor, when, what);
             }
             (_, "tcp.drop") => {
                 let actor = self.actor(&step.actor);
-                self.connected.insert(actor, false);
-                self.act(actor, when, seen_before(recording, step), What::Drop);
+                self.connected.remove(&actor);
+                self.act(actor, when, What::Drop);
             }
             (_, "basic.consume") if step.text("queue").is_empty() => {} // part of an activity
             (_, "basic.publish") => {
                 let actor = self.actor(&step.actor);
-                let seen = seen_before(recording, step);
                 let publication = publication(step)?;
                 let (mandatory, body) = (step.flag("mandatory"), step.text("body"));
-                self.publish(actor, when, seen, step.channel(), mandatory, body, publication);
+                self.publish(actor, when, step.channel(), mandatory, body, publication);
             }
             (_, op) => {
                 let Some(method) = method(recording, step)? else {
@@ -267,7 +323,7 @@ impl Script {
                 };
                 let actor = self.actor(&step.actor);
                 let channel = if op.starts_with("connection") { 0 } else { step.channel() };
-                self.send(actor, when, seen_before(recording, step), channel, method);
+                self.send(actor, when, channel, method);
             }
         }
         Ok(())
@@ -322,7 +378,7 @@ impl Script {
 }
 
 /// Whether a client has to have seen this before it goes on.
-pub fn is_awaited(seen: &Observed) -> bool {
+fn is_awaited(seen: &Observed) -> bool {
     matches!(
         seen.event.as_str(),
         "deliver"
@@ -333,11 +389,6 @@ pub fn is_awaited(seen: &Observed) -> bool {
             | "connection-closed"
             | "cancelled-by-broker"
     )
-}
-
-fn seen_before(recording: &Recording, step: &Step) -> usize {
-    let before = recording.observed.iter().filter(|seen| seen.at_ms <= step.at_ms);
-    before.filter(|seen| seen.actor == step.actor && is_awaited(seen)).count()
 }
 
 fn publication(step: &Step) -> Result<Arc<Publication>, String> {

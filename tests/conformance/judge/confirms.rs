@@ -98,8 +98,8 @@ fn sent(script: &Script, actor: usize, lane: Lane, tag: u64) -> Option<&Sent> {
 fn was_read(recording: &Recording, script: &Script, actor: usize, sent: &Sent) -> bool {
     let at_ms = millis(sent.at);
     let name = &script.actors[actor].name;
-    let left = script.actors[actor].acts.iter().any(|act| {
-        let after = act.at >= sent.at && millis(act.at) < at_ms + 300.0;
+    let left = script.acts.iter().any(|(whose, act)| {
+        let after = *whose == actor && act.at >= sent.at && millis(act.at) < at_ms + 300.0;
         let ends = match &act.what {
             What::Drop => true,
             What::Send(channel, method) => {

@@ -13,6 +13,9 @@ use crate::values::{comparable, props_of};
 /// How far apart in time the same event may be. The recorded machine was busy.
 const TOLERANCE_MS: f64 = 75.0;
 
+/// The same where the recording says that times vary.
+const WIDE_TOLERANCE_MS: f64 = 250.0;
+
 /// After the end of a recording nobody was there to see.
 const END_MS: f64 = 30.0;
 
@@ -53,7 +56,9 @@ pub(super) fn compare(
             };
             event.kind != "declare-ok" || of_actor.iter().any(|seen| asked(seen))
         });
-        let unscripted = script.find(name).is_some_and(|at| script.unscripted.contains(&at));
+        let actor = script.find(name);
+        let scripted =
+            |channel: u16| actor.is_none_or(|actor| !script.unscripted.contains(&(actor, channel)));
         for seen in of_actor.iter().filter(|seen| rank(&seen.event).is_none()) {
             if !matches!(
                 seen.event.as_str(),
@@ -66,18 +71,14 @@ pub(super) fn compare(
         channels.extend(modelled.iter().map(|event| event.channel));
         channels.sort_unstable();
         channels.dedup();
-        for channel in channels {
+        for channel in channels.into_iter().filter(|channel| scripted(*channel)) {
             let wanted: Vec<&Observed> = of_actor
                 .iter()
                 .copied()
                 .filter(|seen| lane(seen) == channel && rank(&seen.event).is_some())
-                .filter(|seen| !unscripted || seen.event != "deliver")
                 .collect();
-            let got: Vec<&Event> = modelled
-                .iter()
-                .filter(|event| event.channel == channel)
-                .filter(|event| !unscripted || event.kind != "deliver")
-                .collect();
+            let got: Vec<&Event> =
+                modelled.iter().filter(|event| event.channel == channel).collect();
             pair(recording, name, &wanted, &got, tally, troubles);
         }
         ends(recording, name, &of_actor, entries, tally, troubles);
@@ -120,7 +121,7 @@ fn pair(
             troubles.push(Trouble::at(seen.at_ms, what));
             return;
         };
-        if let Some(how) = difference(seen, event) {
+        if let Some(how) = difference(recording, seen, event) {
             let model = format!("{} {}", event.kind, Value::Object(event.fields.clone()));
             let what = format!("{actor} saw {}, in the model {model} ({how})", told(seen));
             troubles.push(Trouble::at(seen.at_ms, what));
@@ -138,7 +139,7 @@ fn pair(
     }
 }
 
-fn difference(seen: &Observed, event: &Event) -> Option<String> {
+fn difference(recording: &Recording, seen: &Observed, event: &Event) -> Option<String> {
     if seen.event != event.kind {
         return Some("another event".to_owned());
     }
@@ -161,7 +162,9 @@ fn difference(seen: &Observed, event: &Event) -> Option<String> {
         return Some(format!("properties: {wanted} and {got}"));
     }
     let apart = event.at_ms - seen.at_ms;
-    (apart.abs() > TOLERANCE_MS).then(|| format!("{apart:+.1} ms apart"))
+    let vary = ["times", "lateness", "latencies"].iter().any(|what| recording.varies(what));
+    let tolerance = if vary { WIDE_TOLERANCE_MS } else { TOLERANCE_MS };
+    (apart.abs() > tolerance).then(|| format!("{apart:+.1} ms apart"))
 }
 
 /// Ends of connections: a client may have read of it late, but not before.

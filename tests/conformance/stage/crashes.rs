@@ -3,7 +3,7 @@
 use redeliver::kernel::Span;
 
 use super::{before, plain, subscription};
-use crate::client::What;
+use crate::client::{Act, What};
 use crate::recording::Recording;
 use crate::script::{Script, span, time};
 
@@ -54,7 +54,7 @@ fn published(recording: &Recording, script: &mut Script, at: usize) -> Result<()
             _ => paced,
         };
         let publication = plain(queue.as_str(), true, bytes);
-        script.publish(actor, when, 0, 1, false, &n.to_string(), publication);
+        script.publish(actor, when, 1, false, &n.to_string(), publication);
     }
     if let Some(report) = report {
         script.looks.push(time(report.at_ms - 1.0));
@@ -76,15 +76,21 @@ fn ack_all(recording: &Recording, script: &mut Script, at: usize) -> Result<(), 
         for n in 1..=count {
             let when = time(select.at_ms) + Span::from_micros(1_000 + 500 * n);
             let publication = plain(&queue, true, 100);
-            script.publish(publisher, when, 0, 1, false, &n.to_string(), publication);
+            script.publish(publisher, when, 1, false, &n.to_string(), publication);
         }
     }
     let consumer = script.actor(&step.actor);
     let begin = before(time(step.at_ms), Span::from_millis(500));
-    script.send(consumer, begin, 0, 1, subscription(&queue, "c", false));
+    script.send(consumer, begin, 1, subscription(&queue, "c", false));
     let acks = before(time(step.at_ms), Span::from_millis(1));
-    let seen = usize::try_from(count).unwrap_or(usize::MAX);
-    script.act(consumer, acks, seen, What::AckAll(1));
-    script.unscripted.push(consumer);
+    script.acts.push((
+        consumer,
+        Act {
+            at: acks,
+            deliveries: usize::try_from(count).unwrap_or(usize::MAX),
+            what: What::AckAll(1),
+        },
+    ));
+    script.unscripted.push((consumer, 1));
     Ok(())
 }

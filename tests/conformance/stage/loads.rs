@@ -64,7 +64,7 @@ fn publish(
     };
     for n in 1..=count {
         let publication = plain(queue.as_str(), false, bytes);
-        script.publish(actor, begin + gap.times(n - 1), 0, 1, false, &n.to_string(), publication);
+        script.publish(actor, begin + gap.times(n - 1), 1, false, &n.to_string(), publication);
     }
     Ok(())
 }
@@ -85,18 +85,18 @@ fn consume(recording: &Recording, script: &mut Script) {
         let half = Span::from_nanos(time(step.at_ms).since(time(filled.at_ms)).as_nanos() / 2);
         let at = time(filled.at_ms) + half + Span::from_millis(5 * nth as u64);
         let method = subscription(queue.as_str(), &step.actor, step.flag("no_ack"));
-        script.send(actor, at, 0, 1, method);
-        script.unscripted.push(actor);
+        script.send(actor, at, 1, method);
+        script.unscripted.push((actor, 1));
     }
     // The harness tells of the crash when it has seen what came of it.
     for step in recording.steps.iter().filter(|step| step.op == "tcp.drop") {
         let actor = script.actor(&step.actor);
-        if script.unscripted.contains(&actor) {
-            let acts = &mut script.actors[actor].acts;
-            for act in acts.iter_mut().filter(|act| act.what == What::Drop) {
-                act.at = before(act.at, Span::from_millis(500));
+        if script.unscripted.contains(&(actor, 1)) {
+            for (_, act) in script.acts.iter_mut().filter(|(whose, _)| *whose == actor) {
+                if act.what == What::Drop {
+                    act.at = before(act.at, Span::from_millis(500));
+                }
             }
-            acts.sort_by_key(|act| act.at);
         }
     }
     for seen in recording.observed.iter().filter(|seen| seen.event == "state") {
@@ -131,14 +131,14 @@ fn poison(
     let begin = before(end, Span::from_millis(1_000 * seconds));
     for nth in 0..consumers {
         let actor = script.actor(&format!("C{nth}"));
-        script.unscripted.push(actor);
+        script.unscripted.push((actor, 1));
         let at = before(begin, Span::from_millis(20 - nth.min(10)));
         let qos = Method::Qos { prefetch_count: prefetch, global: false };
-        script.send(actor, at, 0, 1, qos);
+        script.send(actor, at, 1, qos);
         let worker = Worker { takes: Span::from_micros(100), poison: vec![message] };
-        script.act(actor, at, 0, What::Work(Some(worker)));
-        script.send(actor, at, 0, 1, subscription(queue.as_str(), &format!("c{nth}"), false));
-        script.act(actor, before(end, Span::from_micros(500)), 0, What::Work(None));
+        script.act(actor, at, What::Work(Some(worker)));
+        script.send(actor, at, 1, subscription(queue.as_str(), &format!("c{nth}"), false));
+        script.act(actor, before(end, Span::from_micros(500)), What::Work(None));
     }
     Ok(())
 }
@@ -153,9 +153,9 @@ fn workers(recording: &Recording, script: &mut Script) -> Result<(), String> {
         let actor = script.find(name).ok_or("workers, but who?")?;
         let millis: u64 = takes.next().ok_or("workers, but how fast?")?;
         let takes = Span::from_millis(millis) + Span::from_micros(1_100);
-        script.unscripted.push(actor);
+        script.unscripted.push((actor, 1));
         let worker = Worker { takes, poison: Vec::new() };
-        script.act(actor, redeliver::kernel::Time::ZERO, 0, What::Work(Some(worker)));
+        script.act(actor, redeliver::kernel::Time::ZERO, What::Work(Some(worker)));
     }
     Ok(())
 }
@@ -184,6 +184,7 @@ fn activities(recording: &Recording, script: &mut Script) -> Result<(), String> 
             .iter()
             .find(|seen| seen.event == "queue-gone" && seen.text("queue") == queue)
             .map_or(f64::MAX, |seen| seen.at_ms);
+        script.unscripted.push((actor, ACTIVITIES + nth as u16));
         let mut round = 1.0;
         loop {
             let after = round * (every + 6.0);
@@ -191,15 +192,24 @@ fn activities(recording: &Recording, script: &mut Script) -> Result<(), String> 
             if after >= until || at_ms >= gone {
                 break;
             }
-            activity(script, actor, at_ms, step, queue);
+            let channel = ACTIVITIES + nth as u16;
+            activity(script, (actor, channel), at_ms, step, queue);
             round += 1.0;
         }
     }
     Ok(())
 }
 
-fn activity(script: &mut Script, actor: usize, at_ms: f64, step: &Step, queue: &str) {
-    const CHANNEL: u16 = 20;
+/// The first channel of the activities, one for each; the recordings do not say which they were.
+const ACTIVITIES: u16 = 20;
+
+fn activity(
+    script: &mut Script,
+    (actor, channel): (usize, u16),
+    at_ms: f64,
+    step: &Step,
+    queue: &str,
+) {
     let at = time(at_ms);
     let declare = |passive, nowait| {
         Method::QueueDeclare(Box::new(QueueDeclare {
@@ -213,7 +223,7 @@ fn activity(script: &mut Script, actor: usize, at_ms: f64, step: &Step, queue: &
     };
     let method = match queue {
         "publish" => {
-            script.publish(actor, at, 0, CHANNEL, false, "x", plain(queue, false, 1));
+            script.publish(actor, at, channel, false, "x", plain(queue, false, 1));
             return;
         }
         "redeclare" => declare(false, false),
@@ -229,5 +239,5 @@ fn activity(script: &mut Script, actor: usize, at_ms: f64, step: &Step, queue: &
         })),
         _ => return, // idle, or with a consumer of its own
     };
-    script.send(actor, at, 0, CHANNEL, method);
+    script.send(actor, at, channel, method);
 }

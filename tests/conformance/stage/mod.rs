@@ -6,26 +6,30 @@
 //! that receives had subscribed, a publish that is confirmed had been sent.
 
 mod crashes;
+mod listings;
 mod loads;
 mod probes;
 
 pub use probes::ROUNDS;
 
 use redeliver::kernel::{Span, Time};
-use redeliver::talk::{Consume, Method, Properties, Publication};
+use redeliver::talk::{Consume, Method, Properties, Publication, QueueDeclare};
 use std::sync::Arc;
 
 use crate::recording::{Observed, Recording};
 use crate::script::{Script, time};
+use crate::values::table;
 
 /// Adds to the script what the recording only tells of. `Err` names what is not understood.
 pub fn prepare(recording: &Recording, script: &mut Script) -> Result<(), String> {
+    declarations(recording, script);
     consumers(recording, script);
     bursts(recording, script);
-    contents(recording, script);
     crashes::prepare(recording, script)?;
     loads::prepare(recording, script)?;
     probes::prepare(recording, script)?;
+    listings::prepare(recording, script);
+    script.finish(recording);
     script.looks.sort_unstable();
     script.looks.dedup();
     Ok(())
@@ -61,6 +65,40 @@ pub fn subscription(queue: &str, tag: &str, no_ack: bool) -> Method {
     }))
 }
 
+/// A queue that the set-up has and no step declares was declared by its publisher, before every
+/// publish to it.
+fn declarations(recording: &Recording, script: &mut Script) {
+    for (queue, settings) in &recording.setup.queues {
+        let declared = recording
+            .steps
+            .iter()
+            .any(|step| step.op == "queue.declare" && step.text("queue") == queue);
+        if declared {
+            continue;
+        }
+        let flag = |name: &str| settings.get(name).and_then(serde_json::Value::as_bool);
+        let arguments = settings.get("arguments").and_then(serde_json::Value::as_object);
+        let publishes = recording.steps.iter().filter(|step| {
+            step.op == "basic.publish"
+                && step.text("exchange").is_empty()
+                && step.text("routing_key") == queue
+        });
+        for step in publishes {
+            let actor = script.actor(&step.actor);
+            let at = before(time(step.at_ms), Span::from_micros(20));
+            let declare = QueueDeclare {
+                queue: queue.as_str().into(),
+                durable: flag("durable").unwrap_or(true),
+                exclusive: flag("exclusive").unwrap_or(false),
+                auto_delete: flag("auto_delete").unwrap_or(false),
+                arguments: arguments.map(table).unwrap_or_default(),
+                ..QueueDeclare::default()
+            };
+            script.send(actor, at, step.channel(), Method::QueueDeclare(Box::new(declare)));
+        }
+    }
+}
+
 /// A client that receives from a consumer which no step declares had subscribed after the last
 /// step before it, to the queue that the message was routed to.
 fn consumers(recording: &Recording, script: &mut Script) {
@@ -85,7 +123,7 @@ fn consumers(recording: &Recording, script: &mut Script) {
             let actor = script.actor(&seen.actor);
             let at = time(last.at_ms) + Span::from_micros(200);
             let method = subscription(seen.text("routing_key"), who.1, false);
-            script.send(actor, at, 0, seen.channel(), method);
+            script.send(actor, at, seen.channel(), method);
         }
     }
 }
@@ -135,25 +173,7 @@ fn bursts(recording: &Recording, script: &mut Script) {
             let at = time(select.at_ms) + Span::from_micros(500 + 10 * n);
             let publication = plain(last.text("routing_key"), false, 2);
             let body = format!("{letter}{n}");
-            script.publish(actor, at, 0, select.channel(), false, &body, publication);
+            script.publish(actor, at, select.channel(), false, &body, publication);
         }
-    }
-}
-
-/// The harness lists the content of a queue by taking everything out of it, on the connection of
-/// its first client.
-fn contents(recording: &Recording, script: &mut Script) {
-    for seen in recording.observed.iter().filter(|seen| seen.event == "queue-content") {
-        let listed = seen.fields.get("head_to_tail").and_then(serde_json::Value::as_array);
-        let count = listed.map_or(0, Vec::len) as u64;
-        let earliest = recording
-            .steps
-            .iter()
-            .filter(|step| step.at_ms < seen.at_ms - 0.05)
-            .map(|step| step.at_ms)
-            .fold(0.0, f64::max);
-        let begin = before(time(seen.at_ms), Span::from_millis(2 * count + 4));
-        let begin = begin.max(time(earliest) + Span::from_millis(2));
-        script.drain(0, begin, 1, seen.text("queue"));
     }
 }

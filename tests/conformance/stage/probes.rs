@@ -42,11 +42,11 @@ fn race(recording: &Recording, script: &mut Script, seen: &Observed) -> Result<(
     for n in 0..tries {
         let at = begin + period * n as f64;
         let publication = plain(queue.as_str(), false, 1);
-        script.publish(publisher, time(at), 0, 1, false, &n.to_string(), publication);
+        script.publish(publisher, time(at), 1, false, &n.to_string(), publication);
         let get = at + 19.5 + 2.2 * n as f64 / tries as f64;
-        script.send(consumer, time(get), 0, 1, Method::Get { queue: queue.clone(), no_ack: true });
+        script.send(consumer, time(get), 1, Method::Get { queue: queue.clone(), no_ack: true });
     }
-    script.unscripted.push(consumer);
+    script.unscripted.push((consumer, 1));
     Ok(())
 }
 
@@ -83,9 +83,14 @@ fn latencies(recording: &Recording, script: &mut Script, seen: &Observed) -> Res
                 ..Publication::default()
             })
         };
+        let end = recording
+            .steps
+            .iter()
+            .find(|next| next.at_ms > step.at_ms && next.op == "channel.close")
+            .map_or(seen.at_ms, |next| next.at_ms);
+        // one after the other in the time that it took, or as fast as the client could
         let (count, gap) = match round {
-            4 => (20, 380),
-            0..=3 => (20, 1_050),
+            0..=4 => (20, ((end - step.at_ms) * 1e3 / 22.0) as u64),
             5 | 6 => (300, 15),
             _ => (60, 15),
         };
@@ -103,7 +108,7 @@ fn latencies(recording: &Recording, script: &mut Script, seen: &Observed) -> Res
             };
             let at = time(step.at_ms) + Span::from_micros(300 + gap * (n - 1));
             let body = format!("{name} {n}");
-            script.publish(actor, at, 0, step.channel(), false, &body, publication);
+            script.publish(actor, at, step.channel(), false, &body, publication);
         }
     }
     Ok(())
@@ -130,7 +135,7 @@ fn sizes(recording: &Recording, script: &mut Script) {
             .map(|seen| seen.at_ms - 1.0);
         let at = time(closed.unwrap_or(declared + 20.0));
         let publication = plain(queue.as_str(), false, mib << 20);
-        script.publish(actor, at, 0, 1, false, &name, publication);
+        script.publish(actor, at, 1, false, &name, publication);
     }
 }
 
@@ -191,18 +196,18 @@ fn amqplib(script: &mut Script, seen: &Observed) {
             ..QueueDeclare::default()
         }))
     };
-    script.send(actor, at(0), 0, 1, declare("aq", &[("x-message-ttl", Amqp::Int(1000))]));
-    script.send(actor, at(10), 0, 1, declare("aq", &[("x-message-ttl", Amqp::Int(2000))]));
-    script.send(actor, at(100), 0, 2, declare("gone", &[]));
-    script.send(actor, at(110), 0, 2, subscription("gone", "g", false));
+    script.send(actor, at(0), 1, declare("aq", &[("x-message-ttl", Amqp::Int(1000))]));
+    script.send(actor, at(10), 1, declare("aq", &[("x-message-ttl", Amqp::Int(2000))]));
+    script.send(actor, at(100), 2, declare("gone", &[]));
+    script.send(actor, at(110), 2, subscription("gone", "g", false));
     let delete = Method::QueueDelete { queue: "gone".into(), if_unused: false, if_empty: false };
-    script.send(actor, at(120), 0, 2, delete);
-    script.send(actor, at(200), 0, 3, Method::ConfirmSelect);
-    script.publish(actor, at(210), 0, 3, false, "unroutable", plain("nowhere", false, 1));
-    script.publish(actor, at(220), 0, 3, true, "mandatory", plain("nowhere", false, 1));
+    script.send(actor, at(120), 2, delete);
+    script.send(actor, at(200), 3, Method::ConfirmSelect);
+    script.publish(actor, at(210), 3, false, "unroutable", plain("nowhere", false, 1));
+    script.publish(actor, at(220), 3, true, "mandatory", plain("nowhere", false, 1));
     let full = [("x-max-length", Amqp::Int(1)), ("x-overflow", "reject-publish".into())];
-    script.send(actor, at(300), 0, 3, declare("full", &full));
-    script.publish(actor, at(310), 0, 3, false, "first", plain("full", false, 1));
-    script.publish(actor, at(330), 0, 3, false, "second", plain("full", false, 1));
-    script.unscripted.push(actor);
+    script.send(actor, at(300), 3, declare("full", &full));
+    script.publish(actor, at(310), 3, false, "first", plain("full", false, 1));
+    script.publish(actor, at(330), 3, false, "second", plain("full", false, 1));
+    script.unscripted.extend([1, 2, 3].map(|channel| (actor, channel)));
 }

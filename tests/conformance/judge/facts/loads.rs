@@ -189,9 +189,11 @@ impl Bench<'_> {
     /// both registered.
     fn after_crash(&mut self, seen: &Observed, real: u64) {
         let at_ms = seen.at_ms;
-        let crash = self.script.find("C1").and_then(|at| {
-            let acts = self.script.actors[at].acts.iter();
-            acts.rev().find(|act| act.what == crate::client::What::Drop).map(|act| act.at)
+        let crash = self.script.find("C1").and_then(|actor| {
+            let acts = self.script.in_order().into_iter();
+            let mut drops = acts
+                .filter(|(whose, act)| *whose == actor && act.what == crate::client::What::Drop);
+            drops.next_back().map(|(_, act)| act.at)
         });
         let by = crash.map_or(at_ms, super::millis);
         let before = self.pushed("C2", by).len();
@@ -221,8 +223,8 @@ impl Bench<'_> {
     pub(super) fn poison(&mut self, seen: &Observed) {
         const MANY: u64 = 100;
         let (mut rounds, mut good) = (0, 0);
-        for at in &self.script.unscripted {
-            for (_, _, back) in self.run.clients[*at].handled() {
+        for client in &self.run.clients {
+            for (_, _, back) in client.handled() {
                 if *back { rounds += 1 } else { good += 1 }
             }
         }

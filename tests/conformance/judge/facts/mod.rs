@@ -11,7 +11,7 @@ use super::events::millis;
 use super::{Tally, Trouble};
 use crate::lab::Run;
 use crate::recording::{Observed, Recording};
-use crate::script::{Script, Sent, time};
+use crate::script::{Listing, Script, Sent, time};
 
 /// What is compared and where the verdicts go.
 struct Bench<'a> {
@@ -51,17 +51,15 @@ pub(super) fn compare(
     troubles: &mut Vec<Trouble>,
 ) {
     let mut bench = Bench { recording, script, run, tally, troubles };
-    let mut contents = 0;
+    for listing in &script.listings {
+        bench.listing(listing);
+    }
     for seen in &recording.observed {
         if seen.is_of_client() && seen.event != "amqplib-probe" {
             continue;
         }
         match seen.event.as_str() {
             "routed" => bench.routed(seen),
-            "queue-content" => {
-                bench.content(seen, contents);
-                contents += 1;
-            }
             "queue-gone" => bench.gone(seen),
             "note" => bench.note(seen),
             "recovered" => bench.recovered(seen),
@@ -70,7 +68,8 @@ pub(super) fn compare(
             "state" => bench.state(seen),
             "summary" => bench.summary(seen),
             "amqplib-probe" => bench.amqplib(seen),
-            "up" | "down" => {} // the script follows them
+            "up" | "down" => {}   // the script follows them
+            "queue-content" => {} // a listing
             "result" | "lateness_ms" | "model-check" => bench.tally.unjudged += 1,
             other => {
                 let what = format!("what the harness calls {other}");
@@ -122,20 +121,33 @@ impl Bench<'_> {
         format!("{body}{}", if redelivered { "*" } else { "" })
     }
 
-    fn content(&mut self, seen: &Observed, nth: usize) {
-        let empty = Vec::new();
-        let listed = seen.fields.get("head_to_tail").and_then(Value::as_array).unwrap_or(&empty);
-        let real: Vec<String> =
-            listed.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        let drained = self
-            .script
-            .drains
-            .get(nth)
-            .and_then(|(actor, at)| self.run.clients[*actor].drained().get(*at));
+    /// What was in a queue. Where a client published on several channels, the server is free to mix
+    /// them: only the order within each is compared.
+    fn listing(&mut self, listing: &Listing) {
+        let (actor, at) = listing.drained;
+        let nth = self.script.drain_at(actor, at);
+        let drained = self.run.clients[actor].drained().get(nth);
         let messages = drained.map_or(&[][..], |drained| &drained.messages);
         let model: Vec<String> =
             messages.iter().map(|(id, redelivered)| self.listed(*id, *redelivered)).collect();
-        self.check(seen.at_ms, &format!("content of {}", seen.text("queue")), &real, &model);
+        let channel_of = |body: &String| {
+            let body = body.trim_end_matches('*');
+            let sent = self.script.sent.iter().find(|sent| sent.body == body);
+            sent.map(|sent| (sent.actor, sent.channel))
+        };
+        let by_channel = |bodies: &[String]| {
+            let mut bodies = bodies.to_vec();
+            bodies.sort_by_key(channel_of); // stable: the order within a channel stays
+            bodies
+        };
+        let (real, mut model) = (by_channel(&listing.bodies), by_channel(&model));
+        if !real.iter().any(|body| body.ends_with('*')) {
+            // a list of bodies alone
+            for body in &mut model {
+                body.truncate(body.trim_end_matches('*').len());
+            }
+        }
+        self.check(listing.told_ms, &listing.what, &real, &model);
     }
 
     /// The harness looked every 200 ms or so. A quorum queue looks at its lease every 5 s.
