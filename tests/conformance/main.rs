@@ -28,7 +28,16 @@ use recording::Recording;
 use script::Script;
 
 /// Where the model is meant to differ: recording, version, and why.
-const ON_PURPOSE: [(&str, &str, &str); 0] = [];
+const ON_PURPOSE: [(&str, &str, &str); 4] = [
+    ("22-prefetch-unlimited-slow-reader", "3.10.8", SOCKETS),
+    ("22-prefetch-unlimited-slow-reader", "4.0.5", SOCKETS),
+    ("65-stream-queue", "3.10.8", STREAMS),
+    ("65-stream-queue", "4.0.5", STREAMS),
+];
+
+const SOCKETS: &str = "sockets have no size in the model: a client that does not read is sent all";
+
+const STREAMS: &str = "the model has no stream queues";
 
 /// The least part of the recordings that must be reproduced, in percent.
 const LEAST: usize = 95;
@@ -68,6 +77,9 @@ fn embedded() -> ExitCode {
         let (reproduced, all) = table.entry(version).or_default();
         *reproduced += usize::from(outcome.is_reproduced());
         *all += 1;
+    }
+    for (name, version, why) in ON_PURPOSE {
+        println!("{version} {name}: differs on purpose: {why}");
     }
     for line in &wrong {
         println!("{line}");

@@ -72,7 +72,14 @@ impl Broker {
     /// Starts: for the first time with its definitions, later with what survived.
     pub(super) fn start(&mut self, ctx: &mut Ctx<'_, Mq>) {
         let again = std::mem::take(&mut self.stopped);
-        for index in 0..self.queues.len() {
+        // Queues recover at the same time, each in a process of its own: which one first dead-letters
+        // what expired meanwhile is up to chance (observed both ways).
+        let backwards = again && self.queues.len() > 1 && {
+            let site = Site::new("recovery order", 0).nth(ctx.now.as_nanos());
+            ctx.choose(site, 2) == 1
+        };
+        for place in 0..self.queues.len() {
+            let index = if backwards { self.queues.len() - 1 - place } else { place };
             let id = QueueId(index as u16);
             if self.queues[index].queue.is_none() {
                 continue;
