@@ -188,7 +188,7 @@ impl Costs {
         writeback: Span::from_secs(30),
         quorum_tick: Span::from_secs(5),
         classic_expiry_lateness: Span::from_millis(2),
-        quorum_expiry_lateness: Span::from_millis(1),
+        quorum_expiry_lateness: Span::from_millis(3),
         publish: Span::from_micros(5),
         deliver: Span::from_micros(4),
         acknowledge: Span::from_micros(2),

@@ -21,7 +21,7 @@ use super::error::ChannelError;
 use super::exchange::Exchanges;
 use super::profile::Profile;
 use super::queue::{Handle, Machine, Moment, Out, Session, Settings, Windows};
-use crate::kernel::{Ctx, Input, Loss, Node, NodeId, Time};
+use crate::kernel::{Ctx, Input, Loss, Node, NodeId, Site, Time};
 use crate::talk::{
     ChannelNo, Constant, Frame, Method, Mq, Msg, Name, Order, Policy, QueueId, RabbitTimer, Reply,
     Request, Timer,
@@ -296,13 +296,26 @@ impl Broker {
         }
     }
 
+    /// How many of the messages that a stream is about to write are a chunk of their own; 0 when all
+    /// are one. It depends on how quick its writer was.
+    fn first_chunk(&self, id: QueueId, ctx: &mut Ctx<'_, Mq>) -> u32 {
+        match self.queues[id.index()].queue.as_ref().map(|queue| &queue.machine) {
+            Some(Machine::Stream(queue)) if queue.pending() > 1 => {
+                let site = Site::new("stream chunk", u64::from(id.0)).nth(queue.len() as u64);
+                ctx.choose(site, queue.pending())
+            }
+            _ => 0,
+        }
+    }
+
     fn on_timer(&mut self, timer: RabbitTimer, ctx: &mut Ctx<'_, Mq>) {
         match timer {
             RabbitTimer::Flush(id) => {
+                let in_first = self.first_chunk(id, ctx);
                 self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
                     Machine::Classic(queue) => queue.flush(at),
                     Machine::Quorum(queue) => queue.apply_all(at.now, at.out),
-                    Machine::Stream(queue) => queue.flush(at.now, at.out),
+                    Machine::Stream(queue) => queue.flush(in_first, at.now, at.out),
                 });
             }
             RabbitTimer::Expire(id) => {

@@ -21,7 +21,7 @@ impl Broker {
             self.with_queue(QueueId(index as u16), ctx.now, |queue, at| match &mut queue.machine {
                 Machine::Classic(queue) => queue.flush(at),
                 Machine::Quorum(queue) => queue.apply_all(at.now, at.out),
-                Machine::Stream(queue) => queue.flush(at.now, at.out),
+                Machine::Stream(queue) => queue.flush(0, at.now, at.out),
             });
         }
     }

@@ -21,7 +21,7 @@ use crate::talk::{Constant, Death, Fate, Message, Note, QueueId, RabbitTimer, Va
 pub(crate) enum Offset {
     /// The oldest message.
     First,
-    /// The beginning of the last chunk.
+    /// The beginning of the last chunk. Where chunks end is up to chance.
     Last,
     /// What is published from now on.
     #[default]
@@ -92,9 +92,20 @@ impl Stream {
         self.pending.push_back((message, origin));
     }
 
-    pub(crate) fn flush(&mut self, now: Time, out: &mut Out) {
+    /// How many messages wait to be written.
+    pub(crate) fn pending(&self) -> u32 {
+        self.pending.len() as u32
+    }
+
+    /// Writes what is pending: as one chunk, or as two with so many messages in the first, when the
+    /// writer was quick.
+    pub(crate) fn flush(&mut self, in_first: u32, now: Time, out: &mut Out) {
+        let (start, in_first) = (self.log.len() as u64, u64::from(in_first));
         if !self.pending.is_empty() {
-            self.chunks.push(self.log.len() as u64);
+            self.chunks.push(start);
+        }
+        if in_first > 0 && in_first < self.pending.len() as u64 {
+            self.chunks.push(start + in_first);
         }
         for (message, origin) in self.pending.drain(..) {
             self.log.push(message);
@@ -181,7 +192,7 @@ impl Stream {
 
     /// The stream is deleted, with everything in it. Returns how many messages there were.
     pub(crate) fn delete(&mut self, why: Death, now: Time, out: &mut Out) -> u32 {
-        self.flush(now, out);
+        self.flush(0, now, out);
         for message in &self.log {
             let then = Fate::NoDeadLetterExchange;
             let note = Note::Discarded { msg: message.id, queue: self.id, why, then };
