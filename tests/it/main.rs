@@ -2,5 +2,6 @@
 
 mod architecture;
 mod clients;
+mod determinism;
 mod exhaustive;
 mod theory;
