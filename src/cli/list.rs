@@ -30,6 +30,7 @@ pub(super) fn schema() -> anyhow::Result<Outcome> {
     Ok(Outcome::Held)
 }
 
+#[cfg(not(feature = "tui"))]
 pub(super) fn greet() -> anyhow::Result<Outcome> {
     out::print(
         "The player needs a terminal. `redeliver list` lists the scenarios, `redeliver run NAME` \

@@ -6,9 +6,13 @@
 mod args;
 mod bench;
 mod check;
+mod guide;
 mod list;
 mod new;
 mod out;
+#[cfg(feature = "tui")]
+mod play;
+mod run;
 mod source;
 
 use std::process::ExitCode;
@@ -53,7 +57,18 @@ pub fn main() -> ExitCode {
 
 fn run(args: Args) -> anyhow::Result<Outcome> {
     match args.command {
+        #[cfg(feature = "tui")]
+        None => play::pick(),
+        #[cfg(not(feature = "tui"))]
         None => list::greet(),
+        #[cfg(feature = "tui")]
+        Some(Command::Play(args)) => play::play(&args),
+        #[cfg(not(feature = "tui"))]
+        Some(Command::Play(_)) => {
+            Err(anyhow::anyhow!("this build has no player: build it with the feature `tui`"))
+        }
+        Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Guide(args)) => guide::guide(&args),
         Some(Command::List) => list::list(),
         Some(Command::Check(args)) => check::check(&args),
         Some(Command::Schema) => list::schema(),

@@ -6,8 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
+use super::args::ScenarioArgs;
+use super::out;
 use crate::scenario::problem::nearest;
-use crate::scenario::{LARGEST, embedded};
+use crate::scenario::{LARGEST, Scenario, embedded};
 
 /// The name that messages use and the bytes of a scenario.
 pub(super) struct Found {
@@ -56,4 +58,49 @@ fn read(path: &Path, name: String) -> anyhow::Result<Found> {
         ));
     }
     Ok(Found { name, bytes })
+}
+
+/// Reads a scenario. Warnings and problems go to standard error; `None` when it cannot run.
+pub(super) fn load(args: &ScenarioArgs) -> anyhow::Result<Option<Scenario>> {
+    let found = find(&args.scenario)?;
+    match Scenario::load_bytes(&found.name, &found.bytes, &args.set) {
+        Ok((scenario, warnings)) => {
+            if !warnings.is_empty() {
+                out::complain(&warnings.render(out::colour()));
+            }
+            too_much(&scenario)?;
+            Ok(Some(scenario))
+        }
+        Err(problems) => {
+            out::complain(&problems.render(out::colour()));
+            Ok(None)
+        }
+    }
+}
+
+/// As [`load`], for a screen that has no room for warnings.
+#[cfg(feature = "tui")]
+pub(super) fn load_quietly(args: &ScenarioArgs) -> anyhow::Result<Scenario> {
+    let found = find(&args.scenario)?;
+    match Scenario::load_bytes(&found.name, &found.bytes, &args.set) {
+        Ok((scenario, _)) => Ok(scenario),
+        Err(problems) => Err(anyhow!("{problems}")),
+    }
+}
+
+/// A judged run may take so much memory.
+const MOST_BYTES: u64 = 8 << 30;
+
+fn too_much(scenario: &Scenario) -> anyhow::Result<()> {
+    let estimate = scenario.estimate();
+    if estimate.judged > MOST_BYTES {
+        return Err(anyhow!(
+            "a run of {} has up to {} messages and would take about {} GB of memory: lower \
+             `messages` or the horizon",
+            scenario.name(),
+            estimate.messages,
+            estimate.judged >> 30
+        ));
+    }
+    Ok(())
 }

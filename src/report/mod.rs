@@ -1,5 +1,14 @@
 //! Words, tables and data about runs. Everything here is a pure function of what was recorded.
 
+pub mod data;
+pub mod explain;
+pub mod guide;
+pub mod judged;
 pub mod narrate;
+pub mod range;
+pub mod text;
 
+pub use judged::Judged;
 pub use narrate::Names;
+pub use range::Summary;
+pub use text::Style;

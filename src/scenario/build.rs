@@ -245,15 +245,16 @@ fn plan(incident: &Incident, builder: &mut SystemBuilder) {
             }
         }
         Moment::When(event) => {
-            let cue = cue(event, builder);
+            let cue = cue(event, |name| builder.node(name));
             builder.when(cue, event.after, faults);
         }
     }
 }
 
-fn cue(event: &Event, builder: &SystemBuilder) -> Cue {
+/// `node` finds a participant by its name.
+pub(super) fn cue(event: &Event, node: impl Fn(&str) -> Option<NodeId>) -> Cue {
     Cue {
-        node: event.by.as_deref().and_then(|name| builder.node(name)),
+        node: event.by.as_deref().and_then(node),
         msg: event.message.map(MessageId),
         kind: event.kind,
         skip: event.nth.saturating_sub(1),

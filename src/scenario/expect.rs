@@ -125,9 +125,15 @@ impl fmt::Display for Want {
     }
 }
 
-/// Reads `[expect]`. `facts` are the names of the numbers that a run of this scenario has.
-pub fn read(tree: &Tree, facts: &[String], problems: &mut Problems) -> Vec<Expectation> {
-    let Some(table) = tree.table("expect") else { return Vec::new() };
+/// Reads `[expect]`, or another table of the same kind. `facts` are the names of the numbers that
+/// a run of this scenario has.
+pub fn read(
+    tree: &Tree,
+    table: &str,
+    facts: &[String],
+    problems: &mut Problems,
+) -> Vec<Expectation> {
+    let Some(table) = tree.table(table) else { return Vec::new() };
     let mut expectations = Vec::new();
     for (name, key_spot) in &table.keys {
         let Some(entry) = table.entry(name) else { continue };

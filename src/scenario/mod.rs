@@ -34,6 +34,7 @@ pub use template::template;
 use crate::check::{Cast, Rules};
 use crate::kernel::Span;
 use crate::system::System;
+use crate::talk::Cue;
 use build::Built;
 use names::Names;
 use tree::Tree;
@@ -49,6 +50,8 @@ pub struct Scenario {
     tree: Tree,
     built: Built,
     expectations: Vec<Expectation>,
+    truths: Vec<Expectation>,
+    shows: Option<Cue>,
 }
 
 impl Scenario {
@@ -100,12 +103,15 @@ impl Scenario {
             }
         };
         let facts = expect::facts(&built.rules, &built.cast);
-        let expectations = expect::read(&tree, &facts, &mut problems);
+        let expectations = expect::read(&tree, "expect", &facts, &mut problems);
+        let truths = expect::read(&tree, "true_if", &facts, &mut problems);
+        let shows = tree.entry("shows").and_then(|it| event::read(it, &names, &mut problems));
+        let shows = shows.map(|event| build::cue(&event, |name| built.system.node(name)));
         if !problems.may_run() {
             return Err(problems.sorted());
         }
         let name = stem(name).to_owned();
-        Ok((Scenario { name, source, tree, built, expectations }, problems.sorted()))
+        Ok((Scenario { name, source, tree, built, expectations, truths, shows }, problems.sorted()))
     }
 
     /// As [`Scenario::load`], for the bytes of a file, which may be no text at all.
@@ -191,6 +197,22 @@ impl Scenario {
     /// The text that it was read from.
     pub fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// Under which facts the claim that it examines is true in its run. Empty for a scenario that
+    /// shows how the claim's trouble is mended.
+    pub fn truths(&self) -> &[Expectation] {
+        &self.truths
+    }
+
+    /// The event to look at, when it says one.
+    pub fn shows(&self) -> Option<&Cue> {
+        self.shows.as_ref()
+    }
+
+    /// What sets it apart from the other scenarios of its claim; its title when it says nothing.
+    pub fn case(&self) -> &str {
+        self.tree.text("case").unwrap_or_else(|| self.title())
     }
 
     /// Everything it says, checked.

@@ -55,6 +55,14 @@ pub struct Left {
     pub replay: String,
 }
 
+/// Whether the player can be shown here, before anybody works for it.
+///
+/// # Errors
+/// Says in one sentence why not.
+pub fn require_terminal() -> Result<(), TerminalError> {
+    terminal::check()
+}
+
 /// Plays a recorded run until the user leaves.
 ///
 /// # Errors

@@ -43,7 +43,7 @@ pub(super) static FAULT: Table = Table::new(
     ("after", "a fault has `at` (a time) or `when` (an event); `when` may be a table with `after`"),
 ]);
 
-static WHEN: Table = Table::new(
+pub(super) static WHEN: Table = Table::new(
     "fault.when",
     "`when`",
     "An event that a fault waits for.",

@@ -149,6 +149,7 @@ pub static SCENARIO: Table = Table::new(
     &[
         must("title", Kind::Name, "One line that says what the scenario shows."),
         may("claim", Kind::Some(&Kind::Text), "The claim of the guide that it examines, such as \"R1\", or several."),
+        may("case", Kind::Name, "What sets it apart from the other scenarios of its claim, in a few words: \"a classic queue\"."),
         or("profile", Kind::Choice(PROFILES), "\"rabbitmq-4.2\"", "Whose rules and defaults the brokers follow."),
         must("horizon", SOME, "How much time is simulated."),
         or("seed", Kind::Whole(0, i64::MAX), "1", "The seed of a run when the command line gives none."),
@@ -160,7 +161,9 @@ pub static SCENARIO: Table = Table::new(
         or("network", Kind::Table(&fault::NETWORK), "{}", "How long packets are under way."),
         may("fault", Kind::Tables(&fault::FAULT), "What goes wrong, and when."),
         or("judge", Kind::Table(&judge::JUDGE), "{}", "Bounds, and other numbers that verdicts depend on."),
+        may("true_if", Kind::Table(&TRUE_IF), "Under which facts its claim is true in this run. Without it the scenario shows how the claim's trouble is mended."),
         may("expect", Kind::Table(&judge::EXPECT), "What the run must show. Its keys are guarantees and facts."),
+        may("shows", Kind::Either(&[Kind::Text, Kind::Table(&fault::WHEN)]), "The event to look at, written like a fault's `when`; otherwise the first violation of a guarantee that `true_if` names."),
         may("teach", Kind::Table(&TEACH), "Words for whoever learns from it."),
     ],
 )
@@ -174,6 +177,17 @@ pub static SCENARIO: Table = Table::new(
     ("policy", "policies belong to the broker: write [[rabbitmq.policy]]"),
     ("kafka", "only RabbitMQ is simulated so far"),
 ]);
+
+static TRUE_IF: Table = Table::new(
+    "true_if",
+    "[true_if]",
+    "What makes the claim true in this run, written like [expect]; all of it must be met.",
+    &[],
+)
+.rest(
+    Kind::Either(&[Kind::Text, Kind::Whole(i64::MIN, i64::MAX)]),
+    "A guarantee with its verdict, or a fact with a comparison.",
+);
 
 static TEACH: Table = Table::new(
     "teach",

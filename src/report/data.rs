@@ -1,0 +1,198 @@
+//! Runs as data: JSON for programs, JSON Lines for histories, Markdown for issues and slides.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::judged::Judged;
+use super::narrate::{self, Names};
+use crate::check::{Guarantee, Point, Verdict};
+use crate::kernel::Step;
+use crate::scenario::Met;
+use crate::system::{History, text as step_text};
+
+/// One run as a JSON object.
+pub fn json(judged: &Judged<'_>) -> Value {
+    let (scenario, outcome) = (judged.scenario, &judged.outcome);
+    let breaches = outcome.verdicts.breaches();
+    let classes: Vec<Value> = outcome
+        .verdicts
+        .classes
+        .iter()
+        .map(|it| {
+            let why = breaches.iter().position(|breach| breach.class == it.class);
+            let mut object = Map::new();
+            object.insert("class".into(), json!(it.class.name()));
+            object.insert("verdict".into(), json!(it.verdict.name()));
+            if let Verdict::Undecided(reason) = &it.verdict {
+                object.insert("reason".into(), json!(reason.to_string()));
+            }
+            if let Some((breach, why)) = why.and_then(|at| Some((breaches[at], judged.explanations.get(at)?))) {
+                let chain: Vec<Value> = why
+                    .chain
+                    .iter()
+                    .map(|link| json!({"step": link.step, "at_ns": link.at.as_nanos(), "what": link.what}))
+                    .collect();
+                let knows: Map<String, Value> =
+                    why.knows.iter().map(|(who, what)| (who.clone(), json!(what))).collect();
+                object.insert("step".into(), json!(breach.step));
+                object.insert("at_ns".into(), json!(breach.at.as_nanos()));
+                object.insert("message".into(), json!(breach.msg.map(|msg| msg.to_string())));
+                object.insert("times".into(), json!(breach.times));
+                object.insert("cause".into(), json!(chain));
+                object.insert("knows".into(), Value::Object(knows));
+                object.insert("fingerprint".into(), json!(why.fingerprint));
+                if let Some(setting) = &why.setting {
+                    object.insert("setting".into(), json!({
+                        "path": setting.path,
+                        "line": setting.place.map(|(line, _)| line),
+                        "column": setting.place.map(|(_, column)| column),
+                    }));
+                }
+            }
+            Value::Object(object)
+        })
+        .collect();
+    let points = [
+        ("ack", Point::Ack),
+        ("queue", Point::Log),
+        ("delivery", Point::Delivery),
+        ("effect", Point::Effect),
+    ];
+    let table: Map<String, Value> = Guarantee::ALL
+        .into_iter()
+        .map(|guarantee| {
+            let row: Map<String, Value> = points
+                .into_iter()
+                .filter_map(|(name, point)| {
+                    let verdict = outcome.verdicts.at(guarantee, point)?;
+                    Some((name.to_owned(), json!(verdict.name())))
+                })
+                .collect();
+            (guarantee.name().to_owned(), Value::Object(row))
+        })
+        .collect();
+    let expected: Vec<Value> = scenario
+        .expectations()
+        .iter()
+        .map(|it| {
+            json!({
+                "name": it.name,
+                "expected": it.want.to_string(),
+                "found": it.found(outcome),
+                "met": met_word(it.met(outcome)),
+            })
+        })
+        .collect();
+    let facts: Map<String, Value> =
+        outcome.facts.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    json!({
+        "scenario": scenario.name(),
+        "profile": scenario.profile(),
+        "seed": judged.seed,
+        "steps": outcome.end.step,
+        "end_ns": outcome.end.at.as_nanos(),
+        "history": format!("{:016x}", judged.hash),
+        "met": met_word(judged.met()),
+        "classes": classes,
+        "guarantees": table,
+        "expected": expected,
+        "facts": facts,
+    })
+}
+
+/// `yes`, `no` or `undecided`.
+pub fn met_word(met: Met) -> &'static str {
+    match met {
+        Met::Yes => "yes",
+        Met::No => "no",
+        Met::Undecided => "undecided",
+    }
+}
+
+/// A history, one step or note a line. `write` gets each line with its end; it stops the export by
+/// returning an error, which is passed on.
+///
+/// # Errors
+/// What `write` returns.
+pub fn jsonl<E>(
+    history: &History,
+    names: &Names,
+    mut write: impl FnMut(&str) -> Result<(), E>,
+) -> Result<(), E> {
+    let nodes: Vec<crate::talk::Name> =
+        names.cast().parts.iter().map(|part| part.name.clone()).collect();
+    let mut notes = history.notes().iter().peekable();
+    let mut line = String::new();
+    for no in 0..=history.steps().len() as u64 {
+        if let Some(taken) = history.step(no) {
+            let kind = match taken.step {
+                Step::Deliver(_) => "deliver",
+                Step::Fire(..) => "fire",
+                Step::Fault(_) => "fault",
+            };
+            let object = json!({
+                "step": no,
+                "at_ns": taken.at.as_nanos(),
+                "cause": taken.cause,
+                "kind": kind,
+                "what": step_text::write(&taken.step, &nodes),
+            });
+            line.clear();
+            let _ = writeln!(line, "{object}");
+            write(&line)?;
+        }
+        while let Some(noted) = notes.next_if(|noted| noted.step <= no) {
+            let object = json!({
+                "step": noted.step,
+                "at_ns": noted.at.as_nanos(),
+                "node": names.node(noted.node),
+                "note": noted.note.kind(),
+                "message": noted.note.msg().map(|msg| msg.to_string()),
+                "what": narrate::note(names, noted),
+            });
+            line.clear();
+            let _ = writeln!(line, "{object}");
+            write(&line)?;
+        }
+    }
+    Ok(())
+}
+
+/// One run as Markdown.
+pub fn markdown(judged: &Judged<'_>) -> String {
+    let (scenario, outcome) = (judged.scenario, &judged.outcome);
+    let mut text = format!(
+        "## {}\n\n`{}` · {} · seed {} · {} simulated\n\n| | guarantee | |\n|---|---|---|\n",
+        scenario.title(),
+        scenario.name(),
+        scenario.profile(),
+        judged.seed,
+        outcome.end.at,
+    );
+    let breaches = outcome.verdicts.breaches();
+    for it in &outcome.verdicts.classes {
+        let why = breaches.iter().position(|breach| breach.class == it.class);
+        let (mark, what) = match &it.verdict {
+            Verdict::Holds => ("✓", it.class.promise().to_owned()),
+            Verdict::Undecided(reason) => ("?", reason.to_string()),
+            Verdict::Violated(_) => (
+                "✗",
+                why.and_then(|at| judged.explanations.get(at))
+                    .map_or(String::new(), |why| why.event.clone()),
+            ),
+        };
+        let _ = writeln!(text, "| {mark} | {} | {} |", it.class.name(), what.replace('|', "\\|"));
+    }
+    for (breach, why) in breaches.iter().zip(&judged.explanations) {
+        let _ = writeln!(text, "\n**{}**, event {} at {}\n", breach.class, breach.step, breach.at);
+        for link in &why.chain {
+            let _ = writeln!(text, "- {} {} (event {})", link.at, link.what, link.step);
+        }
+        if let Some(setting) = &why.setting {
+            let _ = writeln!(text, "- allowed by `{}`", setting.path);
+        }
+    }
+    let _ = writeln!(text, "\n`redeliver play {} --seed {}`", scenario.name(), judged.seed);
+    text
+}

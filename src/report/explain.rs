@@ -1,0 +1,237 @@
+//! Why a guarantee was broken: the deciding event, the chain of causes behind it, the setting that
+//! allowed it, and what each party could know.
+
+use super::narrate::{self, Names};
+use crate::check::{Breach, By, Class, How, Role};
+use crate::kernel::run::Noted;
+use crate::kernel::{History, NodeId, Step, StepNo, Time};
+use crate::scenario::Scenario;
+use crate::talk::{Death, Fate, Gone, MessageId, Mq, Note, QueueId};
+
+/// The explanation of one breach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// What happened in the deciding step, in words.
+    pub event: String,
+    /// The causes, latest first; the first one is the deciding step itself.
+    pub chain: Vec<Link>,
+    /// The setting that allowed it.
+    pub setting: Option<Setting>,
+    /// What each party knew of the message at that time.
+    pub knows: Vec<(String, String)>,
+    /// Class, way, and the shape of the chain: equal for equal failures of different runs.
+    pub fingerprint: String,
+}
+
+/// One cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The step.
+    pub step: StepNo,
+    /// When.
+    pub at: Time,
+    /// What happened, in words.
+    pub what: String,
+}
+
+/// A setting of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its path, such as `consumer.worker.on_failure`.
+    pub path: String,
+    /// Line and column, counted from 1; `None` when it is a default.
+    pub place: Option<(usize, usize)>,
+    /// The line of the file, when the file says it.
+    pub line: Option<String>,
+}
+
+/// More links than this are cut out of the middle.
+const LONGEST: usize = 8;
+
+/// Explains `breach`, which happened in the run of `scenario` that `history` is of.
+pub fn explain(
+    scenario: &Scenario,
+    names: &Names,
+    history: &History<Mq>,
+    breach: &Breach,
+) -> Explanation {
+    let chain = chain(names, history, breach);
+    let shape: Vec<&str> =
+        history.causes(breach.step).iter().filter_map(|&no| shape(history, no)).collect();
+    let mut turns: Vec<&str> = Vec::new();
+    for word in shape {
+        if !turns.contains(&word) {
+            turns.push(word);
+        }
+    }
+    let how = format!("{:?}", breach.how);
+    let how = how.split(['(', ' ']).next().unwrap_or_default();
+    Explanation {
+        event: chain.first().map(|link| link.what.clone()).unwrap_or_default(),
+        setting: setting(scenario, names, history, breach),
+        knows: knows(names, history, breach),
+        fingerprint: format!("{} {how} {}", breach.class, turns.join(" < ")),
+        chain,
+    }
+}
+
+fn chain(names: &Names, history: &History<Mq>, breach: &Breach) -> Vec<Link> {
+    let mut steps = history.causes(breach.step);
+    if steps.len() > LONGEST {
+        let tail = steps.split_off(steps.len() - 2);
+        steps.truncate(LONGEST - 2);
+        steps.extend(tail);
+    }
+    steps
+        .into_iter()
+        .filter_map(|no| {
+            let at = history.step(no)?.at;
+            Some(Link { step: no, at, what: told(names, history, no, breach.msg) })
+        })
+        .collect()
+}
+
+/// What a step did: its notes about the message if there are any, and the step itself otherwise.
+fn told(names: &Names, history: &History<Mq>, no: StepNo, msg: Option<MessageId>) -> String {
+    let about = |noted: &&Noted<Note>| msg.is_none() || noted.note.msg() == msg;
+    let notes: Vec<String> = history
+        .notes_of(no)
+        .iter()
+        .filter(about)
+        .take(3)
+        .map(|noted| narrate::note(names, noted))
+        .collect();
+    if notes.is_empty() { narrate::step(names, history, no) } else { notes.join("; ") }
+}
+
+/// A step as one word, for fingerprints.
+fn shape(history: &History<Mq>, no: StepNo) -> Option<&'static str> {
+    match &history.step(no)?.step {
+        Step::Fault(_) => Some("fault"),
+        _ => history.notes_of(no).first().map(|noted| noted.note.kind()),
+    }
+}
+
+/// The consumer that handled the message last before the breach.
+fn handler_of(history: &History<Mq>, breach: &Breach) -> Option<NodeId> {
+    let upto = history.notes().partition_point(|noted| noted.step <= breach.step);
+    let handled = |noted: &&Noted<Note>| {
+        noted.note.msg() == breach.msg
+            && matches!(
+                noted.note,
+                Note::Received { .. }
+                    | Note::Started { .. }
+                    | Note::Failed { .. }
+                    | Note::Settled { .. }
+                    | Note::Effect { .. }
+            )
+    };
+    history.notes()[..upto].iter().rev().find(handled).map(|noted| noted.node)
+}
+
+fn producer_of(history: &History<Mq>, msg: Option<MessageId>) -> Option<NodeId> {
+    let submits = |noted: &&Noted<Note>| matches!(noted.note, Note::Submitted { msg: its, .. } if Some(its) == msg);
+    history.notes().iter().find(submits).map(|noted| noted.node)
+}
+
+fn setting(
+    scenario: &Scenario,
+    names: &Names,
+    history: &History<Mq>,
+    breach: &Breach,
+) -> Option<Setting> {
+    let cast = names.cast();
+    let group = |node: NodeId, role: Role| {
+        cast.part(node).filter(|part| part.role == role).map(|part| part.group.to_string())
+    };
+    let own = |role| breach.node.and_then(|node| group(node, role));
+    let consumer = |key: &str| {
+        let who =
+            own(Role::Consumer).or_else(|| group(handler_of(history, breach)?, Role::Consumer))?;
+        Some(format!("consumer.{who}.{key}"))
+    };
+    let producer = |key: &str| {
+        let who = own(Role::Producer)
+            .or_else(|| group(producer_of(history, breach.msg)?, Role::Producer))?;
+        Some(format!("producer.{who}.{key}"))
+    };
+    let queue = |key: &str| queue_path(names, breach.queue?, key);
+    let path = match breach.how {
+        How::LetGoBeforeEffect => consumer("ack"),
+        How::Retried | How::Deliveries(_) | How::Overtaken(_, By::Retry | By::Requeue) => {
+            consumer("on_failure")
+        }
+        How::Resent | How::Overtaken(_, By::Resend) => producer("on_unknown"),
+        How::Redelivered(_) | How::AfterRestart | How::Resurrected
+            if breach.class == Class::DuplicateEffect =>
+        {
+            consumer("handler")
+        }
+        How::Redelivered(_) | How::Overtaken(_, By::Crash) | How::Held { .. } => {
+            consumer("prefetch")
+        }
+        How::Overtaken(_, By::Competition) => consumer("instances"),
+        How::Unroutable => producer("mandatory"),
+        How::BrokerStopped => queue("durable"),
+        How::Discarded(_, Fate::NoDeadLetterExchange) | How::DeadLetterVanished => {
+            queue("arguments.x-dead-letter-exchange")
+        }
+        How::Discarded(Death::Expired, _) | How::HealthyDied(Death::Expired) => {
+            queue("arguments.x-message-ttl")
+        }
+        How::Discarded(Death::Maxlen, _) | How::HealthyDied(Death::Maxlen) => {
+            queue("arguments.x-max-length")
+        }
+        How::Discarded(Death::DeliveryLimit, _) | How::HealthyDied(Death::DeliveryLimit) => {
+            queue("arguments.x-delivery-limit")
+        }
+        How::Discarded(Death::QueueExpired, _) | How::QueueGone(Gone::Expired) => {
+            queue("arguments.x-expires")
+                .filter(|path| scenario.place(path).is_some())
+                .or_else(|| consumer("retry"))
+        }
+        How::Discarded(..) | How::HealthyDied(_) | How::HealthyParked => consumer("on_failure"),
+        How::Depth { .. } => producer("rate"),
+        How::Calls { .. } => consumer("on_failure"),
+        _ => None,
+    }?;
+    let place = scenario.place(&path);
+    let line = place
+        .and_then(|(line, _)| scenario.source().text.lines().nth(line - 1))
+        .map(|line| line.trim().to_owned());
+    Some(Setting { path, place, line })
+}
+
+fn queue_path(names: &Names, queue: QueueId, key: &str) -> Option<String> {
+    Some(format!("rabbitmq.queue.{}.{key}", names.queue(queue)))
+}
+
+/// What each party had been told about the message by the time of the breach.
+fn knows(names: &Names, history: &History<Mq>, breach: &Breach) -> Vec<(String, String)> {
+    let Some(msg) = breach.msg else { return Vec::new() };
+    let upto = history.notes().partition_point(|noted| noted.step <= breach.step);
+    let mut known: Vec<(NodeId, String)> = Vec::new();
+    let mut learn =
+        |node: NodeId, what: String| match known.iter_mut().find(|(its, _)| *its == node) {
+            Some((_, its)) => *its = what,
+            None => known.push((node, what)),
+        };
+    for noted in history.notes()[..upto].iter().filter(|noted| noted.note.msg() == Some(msg)) {
+        let at = noted.at;
+        match noted.note {
+            Note::Submitted { .. } => learn(noted.node, "no answer so far".to_owned()),
+            Note::Confirmed { .. } => learn(noted.node, format!("confirmed at {at}")),
+            Note::Refused { .. } => learn(noted.node, format!("refused at {at}")),
+            Note::Returned { .. } => learn(noted.node, format!("returned as unroutable at {at}")),
+            Note::Unknown { .. } => {
+                learn(noted.node, format!("connection lost at {at}: cannot know"));
+            }
+            Note::Received { redelivered, .. } => {
+                learn(noted.node, format!("redelivered={redelivered}, nothing else"));
+            }
+            _ => {}
+        }
+    }
+    known.sort_by_key(|(node, _)| *node);
+    known.into_iter().map(|(node, what)| (names.node(node), what)).collect()
+}
