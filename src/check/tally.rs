@@ -340,7 +340,7 @@ impl Tally {
         self.times(&mut facts);
         self.messages(ledger, &mut facts);
         self.parts(cast, &mut facts);
-        self.loads(cast, &mut facts);
+        self.loads(ledger, cast, &mut facts);
         for class in Class::ALL {
             let breach = verdicts.of(class).and_then(|verdict| verdict.breach());
             facts.set(format!("violations.{class}"), breach.map_or(0, |it| it.times.into()));
@@ -402,12 +402,14 @@ impl Tally {
         }
     }
 
-    fn loads(&self, cast: &Cast, facts: &mut Facts) {
-        for queue in &self.queues {
+    fn loads(&self, ledger: &Ledger, cast: &Cast, facts: &mut Facts) {
+        for (queue, id) in self.queues.iter().zip(0..) {
             let Some(name) = &queue.name else { continue };
             facts.set(format!("queue.{name}.enqueued"), queue.enqueued);
             facts.set(format!("queue.{name}.dead-letters"), queue.dead_letters);
             facts.set(format!("queue.{name}.pushed"), queue.pushed);
+            let (ready, unacked) = ledger.depth(QueueId(id));
+            facts.set(format!("queue.{name}.depth"), u64::from(ready) + u64::from(unacked));
             facts.set(format!("queue.{name}.peak-depth"), queue.peak.into());
         }
         for (name, id) in cast.services.iter().zip(0..) {

@@ -57,7 +57,7 @@ pub fn explain(
 ) -> Explanation {
     let chain = chain(names, history, breach);
     let shape: Vec<&str> =
-        history.causes(breach.step).iter().filter_map(|&no| shape(history, no)).collect();
+        causes(history, breach).iter().filter_map(|&no| shape(history, no)).collect();
     let mut turns: Vec<&str> = Vec::new();
     for word in shape {
         if !turns.contains(&word) {
@@ -75,8 +75,46 @@ pub fn explain(
     }
 }
 
+/// The steps that led to the breach, latest first.
+///
+/// The engine knows what sent each packet and armed each timer. Two things it cannot know: a
+/// redelivery is due to whatever brought the message back, not to the consumer that had room for
+/// it; and steps that say nothing about anything only carry the cause along, so they are left out.
+fn causes(history: &History<Mq>, breach: &Breach) -> Vec<StepNo> {
+    let mut steps = Vec::new();
+    let mut at = breach.step;
+    while let Some(taken) = history.step(at) {
+        let fault = matches!(taken.step, Step::Fault(_));
+        if steps.is_empty() || fault || !history.notes_of(at).is_empty() {
+            steps.push(at);
+        }
+        at = brought_back(history, at, breach).unwrap_or(taken.cause);
+    }
+    steps
+}
+
+/// For a step that pushed the message again: the step in which it came back into its queue.
+fn brought_back(history: &History<Mq>, at: StepNo, breach: &Breach) -> Option<StepNo> {
+    let again = history.notes_of(at).iter().find_map(|noted| match noted.note {
+        Note::Pushed { msg, queue, redelivered: true, .. }
+            if breach.msg.is_none_or(|its| its == msg) =>
+        {
+            Some((msg, queue))
+        }
+        _ => None,
+    });
+    let (msg, queue) = again?;
+    let before = history.notes().partition_point(|noted| noted.step < at);
+    let back = |noted: &&Noted<Note>| match noted.note {
+        Note::Requeued { msg: its, queue: of, .. }
+        | Note::Recovered { msg: its, queue: of, .. } => (its, of) == (msg, queue),
+        _ => false,
+    };
+    history.notes()[..before].iter().rev().find(back).map(|noted| noted.step)
+}
+
 fn chain(names: &Names, history: &History<Mq>, breach: &Breach) -> Vec<Link> {
-    let mut steps = history.causes(breach.step);
+    let mut steps = causes(history, breach);
     if steps.len() > LONGEST {
         let tail = steps.split_off(steps.len() - 2);
         steps.truncate(LONGEST - 2);

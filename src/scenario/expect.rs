@@ -219,7 +219,7 @@ fn is_open_fact(name: &str) -> bool {
 }
 
 /// What is counted of each queue.
-const OF_QUEUES: [&str; 4] = ["enqueued", "dead-letters", "pushed", "peak-depth"];
+const OF_QUEUES: [&str; 5] = ["enqueued", "dead-letters", "pushed", "depth", "peak-depth"];
 /// What is measured of latencies.
 const OF_TIMES: [&str; 5] = ["p50-us", "p90-us", "p99-us", "p999-us", "max-us"];
 

@@ -145,6 +145,9 @@ impl Broker {
         *generation = generation.wrapping_add(1);
         self.listed.retain(|listed| *listed != slot);
         let session = channel.session;
+        for consumer in channel.consumers.iter().flatten() {
+            ctx.note(Note::Unsubscribed { peer: channel.peer, queue: consumer.queue });
+        }
         let queues = channel.queues();
         for &queue in &queues {
             self.with_queue(queue, ctx.now, |queue, at| match &mut queue.machine {
@@ -177,6 +180,9 @@ impl Broker {
                 .filter_map(of_queue)
                 .map(|consumer| consumer.tag)
                 .collect();
+            for _ in &tags {
+                ctx.note(Note::Unsubscribed { peer, queue });
+            }
             channel.publishes_to.retain(|it| *it != queue);
             let notify = self.connection_of(peer).is_some_and(|it| it.cancel_notify);
             for consumer_tag in tags.into_iter().filter(|_| notify) {

@@ -4,7 +4,7 @@ use super::Broker;
 use crate::kernel::Ctx;
 use crate::rabbit::error::ChannelError;
 use crate::rabbit::queue::{Effect, Session};
-use crate::talk::{Done, Frame, Mq, QueueId, Timer};
+use crate::talk::{Done, Frame, Mq, Note, QueueId, Timer};
 
 impl Broker {
     /// Carries out everything that queues asked for, including what follows from it.
@@ -32,6 +32,9 @@ impl Broker {
                     if let Some(consumer) = self.channel(session).and_then(|it| it.consumer(cookie))
                     {
                         let consumer_tag = consumer.tag.clone();
+                        if let Some(peer) = self.channel(session).map(|channel| channel.peer) {
+                            ctx.note(Note::Subscribed { peer, queue });
+                        }
                         self.reply(session, Frame::ConsumeOk { consumer_tag }, ctx);
                     }
                 }
@@ -39,6 +42,9 @@ impl Broker {
                     let removed =
                         self.channel_mut(session).and_then(|it| it.remove_consumer(cookie));
                     if let Some(consumer) = removed {
+                        if let Some(peer) = self.channel(session).map(|channel| channel.peer) {
+                            ctx.note(Note::Unsubscribed { peer, queue });
+                        }
                         let consumer_tag = consumer.tag;
                         self.reply(session, Frame::CancelOk { consumer_tag }, ctx);
                     }
