@@ -131,7 +131,7 @@ pub fn claims(scenarios: &[Scenario]) -> Vec<&'static Claim> {
 pub fn text(examined: &Examined, style: Style) -> String {
     let claim = examined.claim;
     let mut text = format!("{:3} {}\n", claim.id, claim.text);
-    let _ = writeln!(text, "    {}", verdict(examined).to_uppercase());
+    let _ = writeln!(text, "    {}", verdict(examined));
     for it in &examined.evidence {
         let mark = match (it.truth, style.ascii) {
             (Some(Met::Yes), false) => "✓ true ",
@@ -167,9 +167,9 @@ fn verdict(examined: &Examined) -> String {
                 .filter(|it| it.truth == Some(Met::Yes))
                 .map(|it| it.case.as_str())
                 .collect();
-            format!("holds only if: {}", cases.join("; or: "))
+            format!("HOLDS ONLY IF {}", cases.join("; or "))
         }
-        ruling => ruling.words().to_owned(),
+        ruling => ruling.words().to_uppercase(),
     }
 }
 
