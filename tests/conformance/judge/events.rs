@@ -10,10 +10,13 @@ use crate::recording::{Observed, Recording};
 use crate::script::Script;
 use crate::values::{comparable, props_of};
 
-/// How far apart in time the same event may be. The recorded machine was busy.
+/// How much later the model may be.
 const TOLERANCE_MS: f64 = 75.0;
 
-/// The same where the recording says that times vary.
+/// How much earlier it may be: the recorded machine was busy now and then.
+const HEAD_START_MS: f64 = 150.0;
+
+/// How far apart in time the same event may be where the recording says that times vary.
 const WIDE_TOLERANCE_MS: f64 = 250.0;
 
 /// After the end of a recording nobody was there to see.
@@ -163,8 +166,11 @@ fn difference(recording: &Recording, seen: &Observed, event: &Event) -> Option<S
     }
     let apart = event.at_ms - seen.at_ms;
     let vary = ["times", "lateness", "latencies"].iter().any(|what| recording.varies(what));
-    let tolerance = if vary { WIDE_TOLERANCE_MS } else { TOLERANCE_MS };
-    (apart.abs() > tolerance).then(|| format!("{apart:+.1} ms apart"))
+    let fits = match vary {
+        true => apart.abs() <= WIDE_TOLERANCE_MS,
+        false => (-HEAD_START_MS..=TOLERANCE_MS).contains(&apart),
+    };
+    (!fits).then(|| format!("{apart:+.1} ms apart"))
 }
 
 /// Ends of connections: a client may have read of it late, but not before.
