@@ -752,6 +752,9 @@ impl Watch<Mq> for Ledger {
             match *fault {
                 Fault::Kill(node) | Fault::PowerLoss(node) | Fault::Stop(node) => {
                     self.node(node).down = true;
+                    for queue in self.queues.iter_mut().filter(|it| it.broker == Some(node)) {
+                        queue.consumers = 0;
+                    }
                 }
                 Fault::Restart(node) => self.node(node).down = false,
                 _ => {}
