@@ -53,6 +53,8 @@ pub(super) mod mark {
     pub(in crate::check) const RETURNED: u32 = 10;
     /// It is the answer to a request, and nobody's message.
     pub(in crate::check) const REPLY: u16 = 1 << 13;
+    /// No consumer gets it any more: it waits to be dead-lettered.
+    pub(in crate::check) const DYING: u16 = 1 << 14;
 }
 
 impl Token {
@@ -61,7 +63,12 @@ impl Token {
     }
 
     pub(super) const fn ready(&self) -> bool {
-        self.holder == NONE
+        self.holder == NONE && !self.has(mark::DYING)
+    }
+
+    /// Whether some consumer holds it.
+    pub(super) const fn held(&self) -> bool {
+        self.holder != NONE
     }
 }
 

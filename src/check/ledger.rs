@@ -211,6 +211,7 @@ impl Ledger {
             }
             Note::Acked { msg, queue } => self.acked(case, msg, queue),
             Note::Requeued { msg, queue, why } => self.requeued(case, msg, queue, why),
+            Note::Dying { msg, queue, why } => self.dying(case, msg, queue, why),
             Note::Discarded { msg, queue, why, then } => {
                 self.discarded(case, msg, queue, why, then);
             }
@@ -430,17 +431,22 @@ impl Ledger {
     }
 
     fn requeued(&mut self, case: Case, msg: MessageId, queue: QueueId, why: Returned) {
-        let Some((play, at)) = self.held_copy(msg, queue) else {
-            self.judge_missing(case, msg, queue, Move::Requeued);
-            return;
-        };
         let willed = matches!(why, Returned::Nack | Returned::Reject);
-        self.take_from_holder(at);
-        let book = self.queue(queue);
-        book.unacked = book.unacked.saturating_sub(1);
-        book.ready += 1;
+        let (play, at) = match self.held_copy(msg, queue) {
+            Some((play, at)) => {
+                self.free(at);
+                (play, at)
+            }
+            // a quorum queue hands out by its log: the channel may be gone before the push is made
+            None => match self.ready_copy(msg, queue).filter(|_| !willed) {
+                Some(found) => found,
+                None => {
+                    self.judge_missing(case, msg, queue, Move::Requeued);
+                    return;
+                }
+            },
+        };
         let token = self.book.token_mut(at);
-        token.holder = NONE;
         token.marks &= !(mark::ARRIVED | mark::ANSWERED | mark::WILLED | 7 << mark::RETURNED);
         token.marks |= (why as u16) << mark::RETURNED;
         if willed {
@@ -451,10 +457,32 @@ impl Ledger {
         self.stamp(case, play);
     }
 
+    fn dying(&mut self, case: Case, msg: MessageId, queue: QueueId, why: Death) {
+        let Some(play) = self.book.get(msg).play() else {
+            return self.judge_missing(case, msg, queue, Move::Discarded);
+        };
+        // said again after a restart
+        let known = |token: &Token| token.queue == queue.0 && token.has(mark::DYING);
+        if self.book.find(play, known).is_some() {
+            return;
+        }
+        let held = matches!(why, Death::Rejected | Death::DeliveryLimit);
+        let found = if held { self.held_copy(msg, queue) } else { None };
+        let Some((_, at)) = found.or_else(|| self.ready_copy(msg, queue)) else {
+            return self.judge_missing(case, msg, queue, Move::Discarded);
+        };
+        if self.book.token(at).held() {
+            self.free(at);
+        }
+        self.book.token_mut(at).marks |= mark::DYING;
+        self.stamp(case, play);
+    }
+
     fn discarded(&mut self, case: Case, msg: MessageId, queue: QueueId, why: Death, then: Fate) {
         let held = matches!(why, Death::Rejected | Death::DeliveryLimit);
         let any = matches!(why, Death::QueueDeleted | Death::QueueExpired);
-        let found = if held { self.held_copy(msg, queue) } else { None };
+        let found = self.dying_copy(msg, queue);
+        let found = found.or_else(|| self.held_copy(msg, queue).filter(|_| held));
         let found = found.or_else(|| self.ready_copy(msg, queue));
         let found = if any { found.or_else(|| self.held_copy(msg, queue)) } else { found };
         let Some((play, at)) = found else {
@@ -488,7 +516,7 @@ impl Ledger {
 
     fn lost(&mut self, case: Case, msg: MessageId, queue: QueueId) {
         let found = self.ready_copy(msg, queue).or_else(|| self.held_copy(msg, queue));
-        let Some((play, at)) = found else {
+        let Some((play, at)) = found.or_else(|| self.dying_copy(msg, queue)) else {
             self.judge_missing(case, msg, queue, Move::Lost);
             return;
         };
@@ -506,6 +534,7 @@ impl Ledger {
         let play = self.book.open(msg);
         let held = self.held_copy(msg, queue);
         let known = held.or_else(|| self.ready_copy(msg, queue));
+        let known = known.or_else(|| self.dying_copy(msg, queue));
         let at = match known {
             Some((_, at)) => at,
             None => {
@@ -517,13 +546,9 @@ impl Ledger {
             }
         };
         if held.is_some() {
-            self.take_from_holder(at);
-            let book = self.queue(queue);
-            book.unacked = book.unacked.saturating_sub(1);
-            book.ready += 1;
+            self.free(at);
         }
         let token = self.book.token_mut(at);
-        token.holder = NONE;
         token.marks &= !(mark::ARRIVED | mark::ANSWERED | mark::WILLED | mark::GHOST);
         token.marks |= mark::RECOVERED;
         if resurrected {
@@ -687,6 +712,25 @@ impl Ledger {
         Some((play, at))
     }
 
+    fn dying_copy(&self, msg: MessageId, queue: QueueId) -> Option<(u32, u32)> {
+        let play = self.book.get(msg).play()?;
+        let dying = |token: &Token| token.queue == queue.0 && token.has(mark::DYING);
+        Some((play, self.book.find(play, dying)?))
+    }
+
+    /// A copy that a consumer held is in its queue again.
+    fn free(&mut self, at: u32) {
+        self.take_from_holder(at);
+        let token = self.book.token_mut(at);
+        token.holder = NONE;
+        let queue = QueueId(token.queue);
+        if !token.has(mark::GHOST) {
+            let book = self.queue(queue);
+            book.unacked = book.unacked.saturating_sub(1);
+            book.ready += 1;
+        }
+    }
+
     /// The consumer that held a copy holds it no longer.
     fn take_from_holder(&mut self, at: u32) {
         let token = self.book.token(at);
@@ -699,13 +743,13 @@ impl Ledger {
 
     /// A copy leaves its queue for good.
     fn let_go(&mut self, play: u32, at: u32) -> Token {
-        if !self.book.token(at).ready() {
+        if self.book.token(at).held() {
             self.take_from_holder(at);
         }
         let token = self.book.remove(play, at);
         if !token.has(mark::GHOST) {
             let book = self.queue(QueueId(token.queue));
-            let count = if token.ready() { &mut book.ready } else { &mut book.unacked };
+            let count = if token.held() { &mut book.unacked } else { &mut book.ready };
             *count = count.saturating_sub(1);
         }
         token

@@ -302,6 +302,7 @@ impl Tally {
             | Note::ChannelClosed { .. }
             | Note::ConnectionClosed { .. }
             | Note::Unblocked { .. }
+            | Note::Dying { .. }
             | Note::Started { .. }
             | Note::Settled { .. } => {}
         }

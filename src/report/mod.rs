@@ -4,6 +4,7 @@ pub mod data;
 pub mod explain;
 pub mod guide;
 pub mod judged;
+pub mod journey;
 pub mod narrate;
 pub mod range;
 pub mod text;

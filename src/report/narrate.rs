@@ -101,6 +101,9 @@ pub fn predicate(names: &Names, note: &Note) -> String {
         Note::Requeued { msg, queue: id, why } => {
             format!("put {msg} back into {}: {}", queue(id), returned(why))
         }
+        Note::Dying { msg, queue: id, why } => {
+            format!("keeps {msg} of {} until it is dead-lettered: {}", queue(id), death(why))
+        }
         Note::Discarded { msg, queue: id, why, then } => {
             format!("discarded {msg} from {}: {}, {}", queue(id), death(why), fate(then))
         }

@@ -117,6 +117,16 @@ pub enum Note {
         /// Why.
         why: Returned,
     },
+    /// A quorum queue took it away from its consumers and keeps it until its dead-letter queues
+    /// have confirmed it: dead lettering at least once.
+    Dying {
+        /// Which.
+        msg: MessageId,
+        /// Where.
+        queue: QueueId,
+        /// Why.
+        why: Death,
+    },
     /// It left a queue without an acknowledgement.
     Discarded {
         /// Which.
@@ -310,6 +320,7 @@ macro_rules! about {
             | Note::Pushed { $msg, .. }
             | Note::Acked { $msg, .. }
             | Note::Requeued { $msg, .. }
+            | Note::Dying { $msg, .. }
             | Note::Discarded { $msg, .. }
             | Note::Lost { $msg, .. }
             | Note::Recovered { $msg, .. }
@@ -360,6 +371,7 @@ impl Note {
             Note::Pushed { .. } => "pushed",
             Note::Acked { .. } => "acked",
             Note::Requeued { .. } => "requeued",
+            Note::Dying { .. } => "dying",
             Note::Discarded { .. } => "discarded",
             Note::Lost { .. } => "lost",
             Note::Recovered { .. } => "recovered",

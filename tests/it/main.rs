@@ -4,4 +4,5 @@ mod architecture;
 mod clients;
 mod determinism;
 mod exhaustive;
+mod healthy;
 mod theory;

@@ -11,7 +11,7 @@
 //! A queue may also say that it dead-lettered a message which then arrives nowhere; that shows at
 //! the end of a run.
 
-use super::super::book::{NONE, Token, mark};
+use super::super::book::{Token, mark};
 use super::super::class::{Class, Point};
 use super::super::ledger::{Case, Ledger};
 use super::super::verdict::How;
@@ -47,7 +47,7 @@ impl Ledger {
     /// A dead letter arrived in a queue. At-least-once dead lettering stores it there before it
     /// leaves the queue that it comes from.
     pub(in super::super) fn dead_letter_arrived(&mut self, at: u32, from: QueueId) {
-        let source = self.book.find(at, |token| token.queue == from.0 && token.holder == NONE);
+        let source = self.book.find(at, |token| token.queue == from.0);
         let play = self.book.play_mut(at);
         if play.owed > 0 {
             play.owed -= 1;

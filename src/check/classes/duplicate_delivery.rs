@@ -65,7 +65,7 @@ impl Ledger {
         queue: QueueId,
         to: NodeId,
     ) {
-        let held = self.book.find(play, |token| token.queue == queue.0 && !token.ready());
+        let held = self.book.find(play, |token| token.queue == queue.0 && token.held());
         if held.is_some() {
             self.delivered_twice(case, msg, Some(play), Some(queue), to, How::WhileUnacked);
         } else if self.book.get(msg).has(fact::ACKED) {
@@ -83,7 +83,7 @@ impl Ledger {
         cell: Cell,
         play: Option<u32>,
     ) {
-        let held = play.is_some_and(|play| self.book.find(play, |it| !it.ready()).is_some());
+        let held = play.is_some_and(|play| self.book.find(play, |it| it.held()).is_some());
         if held {
             self.delivered_twice(case, msg, play, None, case.node, How::WhileUnacked);
         } else if cell.has(fact::ACKED) {

@@ -40,7 +40,7 @@ impl Ledger {
         let forgotten = self.book.tokens(play).find(|(_, token)| {
             token.has(mark::ANSWERED)
                 && !token.has(mark::GHOST)
-                && !token.ready()
+                && token.held()
                 && self
                     .nodes
                     .get(token.holder as usize)

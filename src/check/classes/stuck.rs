@@ -127,8 +127,8 @@ impl Ledger {
 
     fn place(&self, cell: Cell, play: u32) -> (Where, Option<NodeId>) {
         match self.book.tokens(play).find(|(_, token)| !token.has(mark::NO_ACK | mark::REPLY)) {
-            Some((_, token)) if token.ready() => (Where::Ready, None),
-            Some((_, token)) => (Where::Unacked, Some(NodeId(token.holder))),
+            Some((_, token)) if token.held() => (Where::Unacked, Some(NodeId(token.holder))),
+            Some(_) => (Where::Ready, None),
             None if cell.has(fact::STORED) => (Where::Nowhere, None),
             None => (Where::Producer, None),
         }

@@ -5,7 +5,7 @@ use super::super::slab::{Handle, Marks};
 use super::{Dead, Quorum};
 use crate::kernel::Time;
 use crate::rabbit::arguments::Overflow;
-use crate::talk::{Death, MessageId};
+use crate::talk::{Death, MessageId, Note};
 
 /// How many dead letters at-least-once dead lettering has under way at a time
 /// (`dead_letter_worker_consumer_prefetch`).
@@ -25,6 +25,8 @@ impl Quorum {
     pub(super) fn bury(&mut self, handle: Handle, why: Death, out: &mut Out) {
         if self.keeps_dead_letters() && why != Death::Maxlen {
             let Some(entry) = self.slab.remove(handle) else { return };
+            let msg = entry.message.id;
+            out.push(self.id, Effect::Note(Note::Dying { msg, queue: self.id, why }));
             self.next_ticket += 1;
             self.dead.push_back(Dead {
                 ticket: self.next_ticket,

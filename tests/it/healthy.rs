@@ -1,0 +1,224 @@
+//! The models do not do what only a broken broker or client does, whatever happens to them.
+//!
+//! A scenario may well lose, repeat and reorder messages: that is what its settings are about. But
+//! no setting and no fault excuses a phantom, a copy that does not add up, a dead letter without
+//! `x-death`, a redelivery without its flag, a prefetch that is exceeded, an acknowledged message
+//! that is handed out again, or a queue that is not first in, first out.
+//!
+//! Judged are all embedded scenarios, and a swarm: scenarios in which each seed first draws which
+//! settings and faults there are at all.
+
+use redeliver::check::{Breach, By, Class, How, Scope};
+use redeliver::kernel::mix;
+use redeliver::report::{Names, journey};
+use redeliver::scenario::{Scenario, embedded};
+
+/// How many seeds are played of each scenario, and how many scenarios of the swarm: 1,000, or a few
+/// without optimisation. `REDELIVER_SEEDS` changes it.
+fn seeds() -> u64 {
+    let usual = if cfg!(debug_assertions) { 100 } else { 1_000 };
+    std::env::var("REDELIVER_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// Whether only a broken model can do this.
+fn inexcusable(breach: &Breach) -> bool {
+    match breach.class {
+        Class::Phantom
+        | Class::Leak
+        | Class::DeadLetterHeader
+        | Class::RedeliveredFlag
+        | Class::PrefetchExceeded
+        | Class::ClosedChannel => true,
+        Class::DuplicateDelivery => matches!(breach.how, How::AfterAck | How::WhileUnacked),
+        Class::LostAcknowledged => breach.how == How::NeverStored,
+        Class::Reordered => matches!(breach.how, How::Overtaken(Scope::Queue, By::Broker)),
+        _ => false,
+    }
+}
+
+fn load(name: &str, text: &str) -> Scenario {
+    let loaded = Scenario::load(name, text, &[]);
+    loaded.unwrap_or_else(|problems| panic!("{name}: {problems}\n{text}")).0
+}
+
+/// What in this run only a broken model does.
+fn broken(scenario: &Scenario, seed: u64) -> Vec<String> {
+    let outcome = scenario.judge_with(seed, 300_000, &mut ());
+    let breaches = outcome.verdicts.breaches().into_iter().filter(|breach| inexcusable(breach));
+    breaches
+        .map(|breach| {
+            format!(
+                "{} seed {seed}: {breach:?}\n{}",
+                scenario.name(),
+                journey(scenario, seed, breach)
+            )
+        })
+        .collect()
+}
+
+/// What happened to the message that shows a breach.
+fn journey(scenario: &Scenario, seed: u64, breach: &Breach) -> String {
+    let Some(msg) = breach.msg else { return String::new() };
+    let run = scenario.system().run(seed, 300_000);
+    let names = Names::new(scenario.cast().clone(), run.history());
+    let stations = journey::journey(&names, run.history(), msg);
+    journey::lines(&names, &stations).join("\n")
+}
+
+#[track_caller]
+fn assert_none(broken: &[String]) {
+    let some = broken[..broken.len().min(8)].join("\n");
+    assert!(broken.is_empty(), "{} in all, such as\n{some}", broken.len());
+}
+
+#[test]
+fn no_embedded_scenario_makes_a_model_do_what_only_a_broken_one_does() {
+    let scenarios = embedded::ALL.iter().map(|it| load(it.name, it.text));
+    let all = scenarios.flat_map(|it| (1..=seeds()).flat_map(move |seed| broken(&it, seed)));
+    assert_none(&all.collect::<Vec<_>>());
+}
+
+#[test]
+fn no_settings_and_faults_make_a_model_do_what_only_a_broken_one_does() {
+    let swarm = (1..=seeds()).map(|seed| (seed, load(&format!("swarm {seed}"), &swarm(seed))));
+    let all = swarm.flat_map(|(seed, scenario)| broken(&scenario, seed));
+    assert_none(&all.collect::<Vec<_>>());
+}
+
+/// Draws for one scenario of the swarm.
+struct Draw {
+    seed: u64,
+    nth: u64,
+}
+
+impl Draw {
+    fn below(&mut self, n: u64) -> u64 {
+        self.nth += 1;
+        mix(self.seed.wrapping_mul(0x9E37_79B9).wrapping_add(self.nth)) % n
+    }
+
+    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        let at = self.below(of.len() as u64);
+        of[at as usize]
+    }
+}
+
+/// A scenario with settings and faults drawn from a seed.
+fn swarm(seed: u64) -> String {
+    let mut draw = Draw { seed, nth: 0 };
+    let quorum = draw.below(2) == 0;
+    let kind = if quorum { "quorum" } else { "classic" };
+    let mut arguments = vec![
+        draw.one(&[
+            "x-dead-letter-exchange = \"\", x-dead-letter-routing-key = \"dead\"",
+            "x-dead-letter-exchange = \"\", x-dead-letter-routing-key = \"dead\"",
+            "",
+        ]),
+        draw.one(&["", "", "x-message-ttl = 150", "x-message-ttl = 2000"]),
+        draw.one(&[
+            "",
+            "",
+            "x-max-length = 10",
+            "x-max-length = 30, x-overflow = \"reject-publish\"",
+        ]),
+        draw.one(&["", "", "x-single-active-consumer = true"]),
+    ];
+    if quorum {
+        arguments.push(draw.one(&["", "x-delivery-limit = 3"]));
+        if arguments[0] != "" {
+            arguments.push(draw.one(&[
+                "",
+                "x-dead-letter-strategy = \"at-least-once\", x-overflow = \"reject-publish\"",
+            ]));
+            if arguments.last() != Some(&"") {
+                arguments[2] = "";
+            }
+        }
+    }
+    arguments.retain(|argument| !argument.is_empty());
+    let arguments = arguments.join(", ");
+    let profile = draw.one(&["rabbitmq-3.13", "rabbitmq-4.2"]);
+    let confirm = draw.one(&["true", "true", "false"]);
+    let persistent = draw.one(&["true", "true", "false"]);
+    let instances = 1 + draw.below(3);
+    let prefetch = draw.one(&["0", "1", "5"]);
+    let poison = draw.one(&[
+        "",
+        "poison = { every = 7, fails = 2 }",
+        "poison = { messages = [3] }",
+        "poison = { messages = [5], kills = 2 }",
+    ]);
+    let on_failure = draw.one(&[
+        "on_failure = \"nack-requeue\"",
+        "on_failure = \"nack-discard\"",
+        "on_failure = \"reject-requeue\"",
+        "on_failure = \"retry\"\nretry = { max_retries = 2, base = \"50ms\", exhausted = { routing_key = \"dead\" } }",
+    ]);
+    let ack =
+        draw.one(&["", "", "", "ack = \"on-receipt\"", "ack = \"before-effect\"", "no_ack = true"]);
+    let inspector = draw.one(&["", "[[consumer]]\nname = \"inspector\"\nqueue = \"dead\"\n"]);
+    let mut faults = String::new();
+    for nth in 0..draw.below(4) {
+        // one after the other, so that none meets what another has put down
+        let worker = if instances == 1 {
+            "worker".to_owned()
+        } else {
+            format!("worker-{}", 1 + draw.below(instances))
+        };
+        let who = match draw.below(4) {
+            0 => "rabbit",
+            1 => "checkout",
+            _ => &worker,
+        };
+        let at = 100 + 700 * nth + draw.below(100);
+        let again = 20 + draw.below(500);
+        let what = match draw.below(6) {
+            0 => format!("{{ crash = \"{who}\" }}\nrestart_after = \"{again}ms\""),
+            1 => format!("{{ power-loss = \"{who}\" }}\nrestart_after = \"{again}ms\""),
+            2 => format!("{{ stop = \"{who}\" }}\nrestart_after = \"{again}ms\""),
+            3 => format!("{{ pause = \"{who}\" }}\nfor = \"{again}ms\""),
+            4 => "{ outage = \"charge\" }\nfor = \"400ms\"".to_owned(),
+            _ => format!("{{ break = [\"{worker}\", \"rabbit\"] }}"),
+        };
+        faults.push_str(&format!("[[fault]]\nat = \"{at}ms\"\ndo = {what}\n\n"));
+    }
+    format!(
+        r#"
+title   = "one of a swarm"
+profile = "{profile}"
+horizon = "30s"
+
+[[rabbitmq.queue]]
+name = "orders"
+type = "{kind}"
+arguments = {{ {arguments} }}
+
+[[rabbitmq.queue]]
+name = "dead"
+
+[[producer]]
+name = "checkout"
+publish = {{ exchange = "", routing_key = "orders", persistent = {persistent} }}
+messages = 80
+rate = "100/s"
+keys = 5
+confirm = {confirm}
+{poison}
+
+[[consumer]]
+name = "worker"
+instances = {instances}
+queue = "orders"
+prefetch = {prefetch}
+handler = {{ takes = {{ uniform = ["5ms", "30ms"] }}, effect = "charge" }}
+{on_failure}
+{ack}
+
+{inspector}
+[[service]]
+name = "charge"
+
+{faults}
+"#
+    )
+}
