@@ -58,6 +58,7 @@ const WORDS: &[(&str, &str)] = &[
     ("effective", "effect"),
     ("deduplicated", "deduplicated"),
     ("call-failed", "call-failed"),
+    ("dying", "dying"),
     ("settled", "settled"),
     ("retried", "retried"),
     ("parked", "parked"),
