@@ -3,8 +3,8 @@
 pub mod data;
 pub mod explain;
 pub mod guide;
-pub mod judged;
 pub mod journey;
+pub mod judged;
 pub mod narrate;
 pub mod range;
 pub mod text;
