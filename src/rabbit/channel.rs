@@ -20,7 +20,7 @@ pub(crate) struct Channel {
     /// Deliveries without an answer, by tag.
     pub(crate) unacked: VecDeque<Unacked>,
     /// By the cookies that queues know.
-    pub(crate) consumers: Vec<Option<ChannelConsumer>>,
+    pub(crate) consumers: Vec<ChannelConsumer>,
     /// `basic.qos`: the window of consumers to come.
     pub(crate) prefetch: u16,
     pub(crate) mode: Mode,
@@ -73,6 +73,8 @@ pub(crate) const FETCHED: u32 = u32::MAX;
 pub(crate) struct ChannelConsumer {
     pub(crate) tag: Name,
     pub(crate) queue: QueueId,
+    /// It is gone, but may have left deliveries without an answer.
+    cancelled: bool,
 }
 
 impl Channel {
@@ -138,29 +140,50 @@ impl Channel {
 
     /// The cookie of the consumer with this tag.
     pub(crate) fn cookie(&self, tag: &Name) -> Option<u32> {
-        let has = |it: &Option<ChannelConsumer>| it.as_ref().is_some_and(|it| it.tag == *tag);
+        let has = |it: &ChannelConsumer| !it.cancelled && it.tag == *tag;
         self.consumers.iter().position(has).map(|at| at as u32)
     }
 
     /// A cookie for a new consumer. Cookies are not used again, so that a late delivery cannot
     /// reach the wrong one.
     pub(crate) fn add_consumer(&mut self, tag: Name, queue: QueueId) -> u32 {
-        self.consumers.push(Some(ChannelConsumer { tag, queue }));
+        self.consumers.push(ChannelConsumer { tag, queue, cancelled: false });
         (self.consumers.len() - 1) as u32
     }
 
-    pub(crate) fn consumer(&self, cookie: u32) -> Option<&ChannelConsumer> {
-        self.consumers.get(cookie as usize)?.as_ref()
+    /// Its consumers, cancelled ones apart.
+    pub(crate) fn subscribed(&self) -> impl Iterator<Item = &ChannelConsumer> {
+        self.consumers.iter().filter(|it| !it.cancelled)
     }
 
-    pub(crate) fn remove_consumer(&mut self, cookie: u32) -> Option<ChannelConsumer> {
-        self.consumers.get_mut(cookie as usize)?.take()
+    pub(crate) fn consumer(&self, cookie: u32) -> Option<&ChannelConsumer> {
+        self.consumers.get(cookie as usize).filter(|it| !it.cancelled)
+    }
+
+    /// The tag of a consumer, also of a cancelled one; none of what `basic.get` fetched.
+    pub(crate) fn consumer_tag(&self, cookie: u32) -> Option<&Name> {
+        self.consumers.get(cookie as usize).map(|it| &it.tag)
+    }
+
+    /// The cookies of the consumers of a queue.
+    pub(crate) fn cookies_of(&self, queue: QueueId) -> Vec<u32> {
+        let of_queue = |(cookie, it): (usize, &ChannelConsumer)| {
+            (!it.cancelled && it.queue == queue).then_some(cookie as u32)
+        };
+        self.consumers.iter().enumerate().filter_map(of_queue).collect()
+    }
+
+    /// Forgets a consumer; returns its tag.
+    pub(crate) fn remove_consumer(&mut self, cookie: u32) -> Option<Name> {
+        let consumer = self.consumers.get_mut(cookie as usize).filter(|it| !it.cancelled)?;
+        consumer.cancelled = true;
+        Some(consumer.tag.clone())
     }
 
     /// The queues that know this channel, each once: those it consumes from, holds messages of, or
     /// publishes to.
     pub(crate) fn queues(&self) -> Vec<QueueId> {
-        let consumed = self.consumers.iter().flatten().map(|consumer| consumer.queue);
+        let consumed = self.subscribed().map(|it| it.queue);
         let held = self.unacked.iter().map(|unacked| unacked.queue);
         let settled = match &self.mode {
             Mode::Tx(tx) => &tx.settled[..],

@@ -198,7 +198,7 @@ impl Broker {
                 channel: channel.number,
                 unacked: channel.unacked.len(),
                 unconfirmed: channel.confirms.unconfirmed(),
-                consumers: channel.consumers.iter().flatten().count(),
+                consumers: channel.subscribed().count(),
             })
             .collect();
         Some(ConnectionView {

@@ -67,13 +67,12 @@ type Wrong = String;
 type Check = fn(&Value, &Headers) -> Result<(), Wrong>;
 
 /// In this order; each only for the types that know the argument.
-const CHECKS: [(&str, Check); 20] = [
+const CHECKS: [(&str, Check); 19] = [
     ("x-expires", |value, _| match whole(value)? {
         0 => Err("{value_zero,0}".into()),
         n => expiry(n),
     }),
     ("x-message-ttl", |value, _| expiry(whole(value)?)),
-    ("x-dead-letter-exchange", |value, _| word(value).map(drop)),
     ("x-dead-letter-routing-key", |value, arguments| {
         word(value)?;
         match arguments.contains_key("x-dead-letter-exchange") {
@@ -181,6 +180,7 @@ pub(super) fn check(
     leader_locator: bool,
 ) -> Result<(), ChannelError> {
     let (name, given) = (&declare.queue, &declare.arguments);
+    check_dead_letter_exchange(name, given)?;
     for (argument, check) in CHECKS.iter().filter(|(it, _)| known(kind).contains(it)) {
         if let Some(value) = given.get(*argument) {
             check(value, given).map_err(|wrong| invalid(argument, name, &wrong))?;
@@ -201,6 +201,19 @@ pub(super) fn check(
     match kind {
         QueueKind::Classic => Ok(()),
         QueueKind::Quorum | QueueKind::Stream => check_properties(declare),
+    }
+}
+
+/// The channel reads this argument as the name of an exchange before the queue is asked, and has
+/// words of its own for a value that is none (`rabbit_channel`, `handle_method(#'queue.declare'{})`;
+/// observed).
+fn check_dead_letter_exchange(queue: &Name, given: &Headers) -> Result<(), ChannelError> {
+    match given.get("x-dead-letter-exchange") {
+        None | Some(Value::Text(_)) => Ok(()),
+        Some(other) => Err(ChannelError::precondition_failed(format_args!(
+            "invalid type '{}' for arg 'x-dead-letter-exchange' in queue '{queue}' in vhost '/'",
+            kind_of(other)
+        ))),
     }
 }
 

@@ -97,7 +97,12 @@ fn values_are_checked_and_the_text_names_what_is_wrong() {
         ("x-message-ttl", Value::Int(315_360_000_001), "{value_too_large,315360000001}"),
         ("x-message-ttl", "1000".into(), "\"expected integer, got longstr\""),
         ("x-dead-letter-routing-key", "q".into(), "routing_key_but_no_dlx_defined"),
-        ("x-dead-letter-exchange", Value::Int(1), "{unacceptable_type,signedint}"),
+        (
+            "x-dead-letter-exchange",
+            Value::Int(1),
+            "406 PRECONDITION_FAILED - invalid type 'signedint' for arg 'x-dead-letter-exchange' \
+             in queue 't' in vhost '/'",
+        ),
         ("x-max-priority", Value::Int(256), "{max_value_exceeded,256}"),
         ("x-overflow", "drop".into(), "invalid_overflow"),
         ("x-single-active-consumer", "true".into(), "{unacceptable_type,longstr}"),

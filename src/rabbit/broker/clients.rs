@@ -145,7 +145,7 @@ impl Broker {
         *generation = generation.wrapping_add(1);
         self.listed.retain(|listed| *listed != slot);
         let session = channel.session;
-        for consumer in channel.consumers.iter().flatten() {
+        for consumer in channel.subscribed() {
             ctx.note(Note::Unsubscribed { peer: channel.peer, queue: consumer.queue });
         }
         let queues = channel.queues();
@@ -171,15 +171,9 @@ impl Broker {
         for slot in 0..self.channels.len() {
             let Some(channel) = self.channels[slot].as_mut() else { continue };
             let (peer, number) = (channel.peer, channel.number);
-            let of_queue = |it: &mut Option<_>| {
-                it.take_if(|it: &mut crate::rabbit::channel::ChannelConsumer| it.queue == queue)
-            };
-            let tags: Vec<_> = channel
-                .consumers
-                .iter_mut()
-                .filter_map(of_queue)
-                .map(|consumer| consumer.tag)
-                .collect();
+            let cookies = channel.cookies_of(queue);
+            let tags: Vec<_> =
+                cookies.into_iter().filter_map(|cookie| channel.remove_consumer(cookie)).collect();
             for _ in &tags {
                 ctx.note(Note::Unsubscribed { peer, queue });
             }

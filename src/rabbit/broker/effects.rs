@@ -41,11 +41,10 @@ impl Broker {
                 Effect::Cancelled { session, cookie } => {
                     let removed =
                         self.channel_mut(session).and_then(|it| it.remove_consumer(cookie));
-                    if let Some(consumer) = removed {
+                    if let Some(consumer_tag) = removed {
                         if let Some(peer) = self.channel(session).map(|channel| channel.peer) {
                             ctx.note(Note::Unsubscribed { peer, queue });
                         }
-                        let consumer_tag = consumer.tag;
                         self.reply(session, Frame::CancelOk { consumer_tag }, ctx);
                     }
                 }

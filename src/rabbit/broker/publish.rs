@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::Broker;
 use crate::kernel::{Ctx, Span, Time};
+use crate::rabbit::arguments;
 use crate::rabbit::channel::{Mode, Transaction};
 use crate::rabbit::dead_letter;
 use crate::rabbit::error::ChannelError;
 use crate::rabbit::queue::{Command, Effect, Incoming, Machine, Origin};
 use crate::rabbit::routes::Route;
-use crate::talk::{Done, Frame, Message, Mq, Name, Note, Publication, QueueId};
+use crate::talk::{Done, Frame, Message, Mq, Name, Note, Publication, QueueId, Value};
 
 impl Broker {
     pub(super) fn publish(
@@ -119,6 +120,7 @@ impl Broker {
         let found = self.find_queues(&publication.exchange, publication, &keys, &mut targets);
         self.keys = keys;
         found?;
+        check_sender_selected(publication)?;
         let most = self.profile.max_message_size;
         if publication.size > most {
             return Err(ChannelError::precondition_failed(format_args!(
@@ -296,6 +298,22 @@ impl Broker {
     }
 }
 
+/// `CC` and `BCC` are lists. Source: `rabbit_basic:header_routes/1`; texts observed.
+fn check_sender_selected(publication: &Publication) -> Result<(), ChannelError> {
+    for header in ["CC", "BCC"] {
+        match publication.properties.headers.get(header) {
+            None | Some(Value::List(_)) => {}
+            Some(other) => {
+                return Err(ChannelError::precondition_failed(format_args!(
+                    "invalid message: {{unacceptable_type_in_header,\"{header}\",{}}}",
+                    arguments::kind_of(other)
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The time to live that a message brings along: the text of a whole number of milliseconds.
 /// Source: `rabbit_basic:parse_expiration/1`; texts observed.
 fn expiration(publication: &Publication) -> Result<Option<Span>, ChannelError> {
@@ -305,9 +323,9 @@ fn expiration(publication: &Publication) -> Result<Option<Span>, ChannelError> {
     let (number, rest) = text.as_str().split_at(text.as_str().len() - digits.len() + whole);
     let why = match number.parse::<i128>() {
         Err(_) => "no_integer".to_owned(),
-        Ok(_) if !rest.is_empty() => format!("{{leftover_string,<<\"{rest}\">>}}"),
+        Ok(_) if !rest.is_empty() => format!("{{leftover_string,\"{rest}\"}}"),
         Ok(n) if n < 0 => format!("{{value_negative,{n}}}"),
-        Ok(n) if n > MAX_EXPIRY_TIMER => format!("{{value_too_big,{n}}}"),
+        Ok(n) if n > MAX_EXPIRY_TIMER => format!("{{value_too_large,{n}}}"),
         Ok(n) => return Ok(Some(Span::from_millis(n as u64))),
     };
     let text = format_args!("invalid expiration '{text}': {why}");

@@ -249,7 +249,7 @@ impl Broker {
                 (queue.ready() as u32, queue.consumers().count() as u32)
             }
             Some(Machine::Quorum(queue)) => {
-                (queue.machine.ready() as u32, queue.machine.consumers().count() as u32)
+                (queue.machine.ready() as u32, queue.machine.consumers_told() as u32)
             }
             Some(Machine::Stream(queue)) => (queue.len() as u32, queue.consumers().count() as u32),
             None => (0, 0),
@@ -268,6 +268,15 @@ impl Broker {
         let mut messages = 0;
         if self.existing(name).is_some() {
             let id = self.usable(peer, name)?;
+            let quorum =
+                self.queue_mut(id).is_some_and(|it| matches!(it.machine, Machine::Quorum(_)));
+            let flag = [("if-unused", if_unused), ("if-empty", if_empty)];
+            if let Some((flag, _)) = flag.iter().find(|(_, set)| quorum && *set) {
+                return Err(ChannelError::not_implemented(format_args!(
+                    "cannot delete queue '{name}' in vhost '/'. queue.delete operations with \
+                     {flag} flag set are not supported by quorum queues"
+                )));
+            }
             let (ready, consumers) = self.counts(id);
             if if_unused && consumers > 0 {
                 return Err(ChannelError::precondition_failed(format_args!(
@@ -396,7 +405,8 @@ impl Broker {
             Machine::Classic(_) | Machine::Stream(_) => false,
         };
         if self.queue_mut(id).is_some_and(ticks) {
-            let every = self.profile.costs.quorum_tick;
+            let costs = &self.profile.costs;
+            let every = costs.quorum_tick + costs.quorum_tick_lateness;
             ctx.arm(Timer::Rabbit(RabbitTimer::QuorumTick(id)), every);
         }
     }

@@ -84,6 +84,50 @@ fn multiple_answers_all_up_to_the_tag() {
     }
 }
 
+/// Experiment 91b: consumers z and y of `qb` and x of `qa`, on one channel, and one get of each.
+fn holding_of_two_queues(version: &str) -> Lab {
+    let mut lab = Lab::new(version, &["dlq", "qb quorum", "qa quorum"]);
+    lab.fill("qb", 1..=5);
+    lab.fill("qa", 11..=13);
+    for (tag, queue) in [("z", "qb"), ("y", "qb"), ("x", "qa")] {
+        lab.consume_with(A, queue, 2, |it| it.consumer_tag = tag.into());
+    }
+    lab.get(A, "qb");
+    lab.get(A, "qa");
+    for tag in ["z", "y", "x"] {
+        lab.say(A, 1, Method::Cancel { consumer_tag: tag.into() });
+    }
+    lab.settle();
+    lab
+}
+
+#[test]
+fn multiple_goes_from_consumer_to_consumer_by_tag_and_fetched_messages_are_first() {
+    let mut lab = holding_of_two_queues(V4);
+    lab.nack(A, 0, true, true);
+    assert_eq!(lab.ready("qb"), "m5* m3* m4* m1* m2*");
+    assert_eq!(lab.ready("qa"), "m13* m11* m12*");
+    let returned: Vec<_> = lab.notes.iter().filter_map(requeued_from).collect();
+    let (qa, qb) = (lab.broker.queue_id("qa"), lab.broker.queue_id("qb"));
+    assert_eq!(returned.first().copied(), qa, "queues by name");
+    assert_eq!(returned.last().copied(), qb);
+}
+
+fn requeued_from(note: &Note) -> Option<QueueId> {
+    match note {
+        Note::Requeued { queue, .. } => Some(*queue),
+        _ => None,
+    }
+}
+
+#[test]
+fn recover_goes_from_consumer_to_consumer_too() {
+    let mut lab = holding_of_two_queues(V3);
+    lab.say(A, 1, Method::Recover { requeue: true });
+    lab.settle();
+    assert_eq!(lab.ready("qb"), "m5* m3* m4* m1* m2*");
+}
+
 #[test]
 fn an_unknown_tag_closes_the_channel_which_gives_everything_back() {
     for kind in KINDS {

@@ -92,6 +92,23 @@ fn what_a_client_publishes_as_x_death_counts_up_to_3_13_and_not_from_4_0() {
     }
 }
 
+/// Experiment 41b.
+#[test]
+fn a_cc_header_that_is_no_list_closes_the_channel() {
+    for header in ["CC", "BCC"] {
+        let mut lab = Lab::new(V4, &["q"]);
+        lab.publish_with("q", 1, |publication| {
+            publication.properties.headers.insert(header.into(), "other".into());
+        });
+        let text = format!(
+            "406 PRECONDITION_FAILED - invalid message: \
+             {{unacceptable_type_in_header,\"{header}\",longstr}}"
+        );
+        assert_eq!(lab.error(P), text);
+        assert_eq!(lab.ready("q"), "");
+    }
+}
+
 /// Experiment 41.
 #[test]
 fn without_a_key_of_its_own_a_letter_keeps_all_its_keys_and_with_one_it_loses_them() {

@@ -106,6 +106,38 @@ fn a_higher_priority_takes_over_once_the_active_consumer_has_settled_everything(
     assert_eq!((lab.delivered(A), lab.delivered(B)), (String::new(), "m3 m4".to_owned()));
 }
 
+/// Experiment 95b: of those who wait, the one with most credit, from 4.0.
+#[test]
+fn since_priorities_count_the_successor_is_the_one_with_most_credit() {
+    for (version, kind, next) in [(V3, "quorum", B), (V4, "quorum", C), (V4, "classic", B)] {
+        let mut lab = Lab::new(version, &[&format!("q {kind} sac")]);
+        for (peer, prefetch) in [(A, 1), (B, 1), (C, 2)] {
+            lab.consume(peer, "q", prefetch);
+        }
+        lab.fill("q", 1..=1);
+        lab.drop_client(A);
+        assert_eq!(lab.delivered(next), "m1*", "{version} {kind}");
+    }
+}
+
+/// Experiment 95: up to 3.13 the successor waits for something to happen, and an answer is nothing.
+#[test]
+fn an_answer_of_the_old_active_consumer_does_not_serve_its_successor() {
+    for (version, served) in [(V3, ""), (V4, "m3 m4")] {
+        let mut lab = Lab::new(version, &["q sac"]);
+        lab.consume(A, "q", 2);
+        lab.consume(B, "q", 2);
+        lab.fill("q", 1..=5);
+        lab.cancel(A, "q");
+        lab.ack(A, 1);
+        lab.nack(A, 2, false, false);
+        assert_eq!(lab.delivered(B), served, "{version}");
+        lab.consume(C, "q", 1);
+        let then = if served.is_empty() { "m3 m4" } else { "" };
+        assert_eq!(lab.delivered(B), then, "{version}: somebody subscribes");
+    }
+}
+
 /// Experiment 58.
 #[test]
 fn after_a_cancel_both_the_old_and_the_new_active_consumer_hold_messages() {

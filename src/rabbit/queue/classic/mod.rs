@@ -37,6 +37,8 @@ pub(crate) struct Classic {
     rings: Rings,
     /// The single active consumer.
     active: Option<u32>,
+    /// It took over without being served (`Profile::cancel_serves_successor`).
+    successor_waits: bool,
     disk: Disk,
     /// When the expiry timer looks at the head; [`Time::MAX`] when it is not armed.
     expiry: Time,
@@ -71,6 +73,7 @@ impl Classic {
             consumers: Consumers::default(),
             rings: Rings::default(),
             active: None,
+            successor_waits: false,
             disk: Disk::new(storage),
             expiry: Time::MAX,
         }
@@ -158,6 +161,7 @@ impl Classic {
     /// looked at for expiry: "we will send expired messages at times"
     /// (`rabbit_amqqueue_process:fetch/2`).
     fn serve(&mut self, at: &mut Moment<'_>) {
+        self.successor_waits = false;
         while !self.ready.is_empty()
             && let Some(slot) = self.next_consumer(at)
         {
@@ -245,7 +249,7 @@ impl Classic {
                 self.note(Note::Acked { msg, queue: self.id }, at);
             }
         }
-        self.serve(at);
+        self.serve_unblocked(at);
     }
 
     /// Deliveries were rejected and do not come back.
@@ -255,7 +259,16 @@ impl Classic {
                 self.discard(handle, Death::Rejected, at);
             }
         }
-        self.serve(at);
+        self.serve_unblocked(at);
+    }
+
+    /// After an answer the queue runs only if that made room for a consumer. It makes none for a
+    /// successor that holds nothing and was not served yet. Source:
+    /// `rabbit_amqqueue_process:subtract_acks/4`; observed on 3.10.8.
+    fn serve_unblocked(&mut self, at: &mut Moment<'_>) {
+        if !self.successor_waits {
+            self.serve(at);
+        }
     }
 
     /// Deliveries come back, each to its old place; what the queue then has too many of goes from

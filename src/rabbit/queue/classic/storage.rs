@@ -105,6 +105,7 @@ impl Classic {
         self.consumers.clear();
         self.rings.clear();
         self.active = None;
+        self.successor_waits = false;
         self.unacked = 0;
         self.ready_bytes = 0;
         self.expiry = Time::MAX;

@@ -40,6 +40,8 @@ impl Classic {
         let handed_over = self.replace_active();
         if !handed_over || self.profile.cancel_serves_successor {
             self.serve(at);
+        } else {
+            self.successor_waits = true;
         }
         self.renew_lease(at);
     }

@@ -404,6 +404,15 @@ impl Quorum {
         &self.consumers
     }
 
+    /// How many consumers a declaration is told of: those in the state machine's own map. Who waits
+    /// behind a single active consumer is not in it; who was cancelled is, until nothing is held;
+    /// and each `basic.get` without an answer counts as one. Source: `rabbit_fifo:query_stat/1`;
+    /// observed.
+    pub(crate) fn consumers_told(&self) -> usize {
+        let there = self.consumers.iter().filter(|(_, it)| it.state != State::Waiting).count();
+        there + self.slab.held(|entry| entry.consumer == FETCHED).len()
+    }
+
     /// Ready messages, head to tail.
     pub(crate) fn messages(&self) -> impl Iterator<Item = &Entry> {
         let order = self.returns.iter().copied().chain(self.order());

@@ -1,5 +1,7 @@
 //! Consumers of a quorum queue: how they come, go and succeed each other.
 
+use std::cmp::Reverse;
+
 use super::super::Session;
 use super::super::consumers::{Consumer, State, Subscription};
 use super::super::out::{Effect, Out};
@@ -81,16 +83,20 @@ impl Quorum {
     }
 
     /// With a single active consumer: finds a successor when there is none, or when a consumer of
-    /// higher priority waits (`Profile::single_active_preempts`). Source:
-    /// `rabbit_fifo:activate_next_consumer/2`.
+    /// higher priority waits (`Profile::single_active_preempts`). Of those who wait that is whoever
+    /// subscribed first; since priorities count, the one of highest priority, and of those the one
+    /// with most credit. Source: `rabbit_fifo:activate_next_consumer/2`, `sort_waiting/1`; observed.
     pub(super) fn replace_active(&mut self) {
         if !self.settings.single_active {
             return;
         }
         let preempts = self.profile.single_active_preempts;
         let rank = |it: &Consumer| {
-            let priority = if preempts { -i64::from(it.priority) } else { 0 };
-            (priority, it.since)
+            let (priority, credit) = match preempts {
+                true => (it.priority, it.prefetch.saturating_sub(it.unacked)),
+                false => (0, 0),
+            };
+            (Reverse(priority), Reverse(credit), it.since)
         };
         let waiting = self.consumers.iter().filter(|(_, it)| it.state == State::Waiting);
         let next = waiting.min_by_key(|(_, it)| rank(it)).map(|(slot, it)| (slot, it.priority));
