@@ -7,10 +7,6 @@ use crate::client::{Act, What};
 use crate::recording::Recording;
 use crate::script::{Script, span, time};
 
-/// How long before a kill a publish must have been sent so that a quorum queue, or a classic one,
-/// has written it and its confirm is on the way.
-const JUST_WRITTEN: Span = Span::from_micros(1_150);
-
 /// How long before a kill what is sent does not arrive any more.
 const IN_THE_SOCKET: Span = Span::from_micros(50);
 
@@ -44,14 +40,29 @@ fn published(recording: &Recording, script: &mut Script, at: usize) -> Result<()
     let recovered = report.and_then(|seen| seen.number("recovered")).unwrap_or(count);
     let confirmed =
         report.and_then(|seen| seen.number("confirmed")).map_or(recovered, |it| it.min(recovered));
+    let confirms = recording.steps[..at]
+        .iter()
+        .any(|step| step.op == "confirm.select" && step.actor == recording.steps[at].actor);
+    let costs = script.config.profile.costs;
+    let flush =
+        if is_quorum(recording, queue.as_str()) { costs.quorum_flush } else { costs.classic_flush };
+    // arrived, written, and its confirm on the way
+    let just_written = flush + Span::from_micros(150);
+    // nothing makes the broker write what needs no confirm before it is idle
+    let long_written = if confirms {
+        Span::from_millis(5)
+    } else {
+        costs.classic_idle_flush + Span::from_millis(10)
+    };
     let took = span(step.args.get("took_ms").and_then(serde_json::Value::as_f64).unwrap_or(1e3));
     let begin = before(end, took);
     for n in 1..=count {
         let paced = begin + Span::from_nanos(took.as_nanos() / count.max(1) * (n - 1));
         let when = match kill {
             Some(kill) if n > recovered => before(time(kill.at_ms), IN_THE_SOCKET),
-            Some(kill) if n > confirmed => before(time(kill.at_ms), JUST_WRITTEN),
-            _ => paced,
+            Some(kill) if n > confirmed && confirms => before(time(kill.at_ms), just_written),
+            Some(kill) => paced.min(before(time(kill.at_ms), long_written)),
+            None => paced,
         };
         let publication = plain(queue.as_str(), true, bytes);
         script.publish(actor, when, 1, false, &n.to_string(), publication);
@@ -60,6 +71,16 @@ fn published(recording: &Recording, script: &mut Script, at: usize) -> Result<()
         script.looks.push(time(report.at_ms - 1.0));
     }
     Ok(())
+}
+
+/// Whether a queue was declared as a quorum queue.
+fn is_quorum(recording: &Recording, queue: &str) -> bool {
+    recording.steps.iter().any(|step| {
+        step.op == "queue.declare"
+            && step.text("queue") == queue
+            && step.args.get("arguments").and_then(|it| it.get("x-queue-type"))
+                == Some(&serde_json::Value::from("quorum"))
+    })
 }
 
 /// `ack all {n}`: persistent messages published and confirmed, delivered, and acknowledged one by
