@@ -70,7 +70,6 @@ pub const ALL: &[Embedded] = embed! {
         "r5-publish-then-ack-idempotent",
         "r6-crash-redelivers-all",
         "r6-no-prefetch",
-        "r6-no-prefetch-fast-handler",
         "r6-no-prefetch-quorum",
         "r6-second-worker-starves",
         "r6-with-prefetch",

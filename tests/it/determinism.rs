@@ -24,7 +24,7 @@ fn hash(scenario: &Scenario, seed: u64) -> u64 {
     let mut hash = RunHash::default();
     let system = scenario.system();
     let mut timeline = Timeline::new(&system.seeded(seed), &mut hash);
-    timeline.run(system.horizon, 300_000, &mut hash);
+    timeline.run(system.horizon, 40_000, &mut hash);
     hash.value()
 }
 
