@@ -45,7 +45,8 @@ pub struct Evidence {
     pub name: String,
     /// What sets it apart.
     pub case: String,
-    /// Whether the claim is true in its run; `None` when it shows a remedy.
+    /// Whether the claim is true in its run; `None` when it shows a remedy, a price, or something to
+    /// compare with.
     pub truth: Option<Met>,
     /// The deciding facts: name, what would make the claim true, what was found.
     pub facts: Vec<(String, String, String)>,
@@ -139,8 +140,8 @@ pub fn text(examined: &Examined, style: Style) -> String {
             (Some(Met::Yes), true) => "+ true ",
             (Some(Met::No), true) => "x false",
             (Some(Met::Undecided), _) => "? open ",
-            (None, false) => "→ mends",
-            (None, true) => "> mends",
+            (None, false) => "→ see  ",
+            (None, true) => "> see  ",
         };
         let _ = writeln!(text, "    {mark}  {}", it.case);
         for (name, want, found) in &it.facts {

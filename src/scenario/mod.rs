@@ -200,7 +200,7 @@ impl Scenario {
     }
 
     /// Under which facts the claim that it examines is true in its run. Empty for a scenario that
-    /// shows how the claim's trouble is mended.
+    /// shows a remedy, a price, or something to compare with.
     pub fn truths(&self) -> &[Expectation] {
         &self.truths
     }

@@ -161,7 +161,7 @@ pub static SCENARIO: Table = Table::new(
         or("network", Kind::Table(&fault::NETWORK), "{}", "How long packets are under way."),
         may("fault", Kind::Tables(&fault::FAULT), "What goes wrong, and when."),
         or("judge", Kind::Table(&judge::JUDGE), "{}", "Bounds, and other numbers that verdicts depend on."),
-        may("true_if", Kind::Table(&TRUE_IF), "Under which facts its claim is true in this run. Without it the scenario shows how the claim's trouble is mended."),
+        may("true_if", Kind::Table(&TRUE_IF), "Under which facts its claim is true in this run. Without it the scenario shows a remedy, a price, or something to compare with."),
         may("expect", Kind::Table(&judge::EXPECT), "What the run must show. Its keys are guarantees and facts."),
         may("shows", Kind::Either(&[Kind::Text, Kind::Table(&fault::WHEN)]), "The event to look at, written like a fault's `when`; otherwise the first violation of a guarantee that `true_if` names."),
         may("teach", Kind::Table(&TEACH), "Words for whoever learns from it."),

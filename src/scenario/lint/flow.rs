@@ -46,7 +46,7 @@ pub(super) fn check(tree: &Tree, names: &Names, problems: &mut Problems) {
     }
     flow.follow(rabbit);
     for queue in rabbit.tables("queue") {
-        let reached = flow.reaches(queue.name(), rabbit);
+        let reached = flow.reaches(queue.name(), rabbit) || delay_queue(tree, queue.name());
         let consumed = tree.tables("consumer").any(|it| it.text("queue") == Some(queue.name()));
         ends(tree, queue, reached, consumed, problems);
     }
