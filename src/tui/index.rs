@@ -1,9 +1,10 @@
 //! What the player looks up in a recorded run, gathered once when it is opened, so that no frame
 //! ever walks through the whole history.
 
+use super::sketch::call_of;
 use super::stage::Stage;
 use crate::kernel::{Fault, Health, History, NodeId, Step, StepNo, Time};
-use crate::talk::{MessageId, Mq, Note};
+use crate::talk::{MessageId, Mq, Note, Timer};
 
 /// One line of the story: a note, or a step as such. Rows are in the order in which things
 /// happened; the step itself comes before its notes.
@@ -352,13 +353,14 @@ fn arrivals(history: &History<Mq>) -> Vec<bool> {
         firsts[step + 1] += firsts[step];
     }
     for noted in notes {
-        let Some(Step::Deliver(_)) = history.step(noted.step).map(|taken| &taken.step) else {
-            continue;
+        let Some(taken) = history.step(noted.step) else { continue };
+        let sent = match taken.step {
+            Step::Deliver(_) => Some(taken.cause),
+            Step::Fire(_, Timer::Service(_)) => call_of(history, taken.no).map(|(_, sent)| sent),
+            _ => None,
         };
-        let Some(cause) = history.step(noted.step).map(|taken| taken.cause as usize) else {
-            continue;
-        };
-        for place in firsts[cause] as usize..firsts[cause + 1] as usize {
+        let Some(sent) = sent.and_then(|sent| usize::try_from(sent).ok()) else { continue };
+        for place in firsts[sent] as usize..firsts[sent + 1] as usize {
             told[place] |= announces(&notes[place].note, &noted.note);
         }
     }

@@ -5,6 +5,7 @@ use super::glyph::State;
 use super::index::{Index, Row};
 use super::stage::{Entity, Stage, queue_of};
 use crate::check::Role as Part;
+use crate::kernel::run::Noted;
 use crate::kernel::{Fault, History, NodeId, Step, StepNo};
 use crate::talk::{Fate, MessageId, Mq, Note, RabbitTimer, Settle, Timer};
 
@@ -127,23 +128,32 @@ fn of_note(history: &History<Mq>, index: &Index, stage: &Stage, place: usize) ->
     let msg = noted.note.msg();
     let at = stage.place(noted.node, &noted.note);
     let (state, label) = words(history, index, stage, place);
-    let from = match taken.map(|taken| (&taken.step, taken.cause)) {
-        Some((Step::Deliver(link), cause))
-            if link.to == noted.node
-                && arrives(&noted.note)
-                && !matches!(at, Entity::Service(_)) =>
-        {
-            Some(origin(history, stage, link.from, cause, msg))
-        }
+    let sent = || match taken.map(|taken| (&taken.step, taken.cause)) {
         _ if matches!(at, Entity::Service(_)) => Some((Entity::Node(noted.node), State::Effect)),
-        _ => within_broker(history, place),
+        Some((Step::Deliver(link), cause)) if link.to == noted.node && arrives(&noted.note) => {
+            Some(origin(history, stage, link.from, cause, &noted.note))
+        }
+        Some((Step::Fire(_, Timer::Service(_)), _)) => {
+            call_of(history, noted.step).map(|(caller, _)| (Entity::Node(caller), State::Effect))
+        }
+        _ => None,
     };
+    let from = dead_letter(&noted.note).or_else(sent);
     let tail = match noted.note {
         Note::Received { redelivered: true, .. } => "redelivered",
         Note::Started { msg, .. } if delivery_number(history, index, msg, place) > 1 => "again",
         _ => "",
     };
     Some(Sketch { at, state, from: from.filter(|(from, _)| *from != at), label, tail, msg })
+}
+
+/// Who made the call that a service finishes in a step, and in which step.
+pub(super) fn call_of(history: &History<Mq>, no: StepNo) -> Option<(NodeId, StepNo)> {
+    let served = history.step(history.step(no)?.cause)?;
+    match &served.step {
+        Step::Deliver(link) => Some((link.from, served.cause)),
+        _ => None,
+    }
 }
 
 /// Whether a note tells of the very thing that was delivered in its step.
@@ -168,45 +178,40 @@ fn origin(
     stage: &Stage,
     node: NodeId,
     cause: StepNo,
-    msg: Option<MessageId>,
+    arrived: &Note,
 ) -> (Entity, State) {
-    let node_lane = (Entity::Node(node), State::Step);
+    let node_lane = Entity::Node(node);
     if stage.part(node) != Some(Part::Broker) {
-        return node_lane;
+        return (node_lane, State::Step);
     }
-    let about = |noted: &&crate::kernel::run::Noted<Note>| {
-        noted.node == node && noted.note.msg() == msg && queue_of(&noted.note).is_some()
+    let state = match arrived {
+        Note::Received { .. } | Note::Started { .. } => State::Unacked,
+        Note::Confirmed { .. } => State::Confirmed,
+        _ => State::Step,
     };
-    let notes = history.notes_of(cause);
-    let told = notes.iter().rev().filter(about).find_map(|noted| {
-        let state = match noted.note {
-            Note::Pushed { .. } => State::Unacked,
-            Note::Enqueued { .. } => State::Confirmed,
-            _ => State::Step,
-        };
-        Some((Entity::Queue(queue_of(&noted.note)?), state))
-    });
+    let about = |noted: &&Noted<Note>| {
+        let pushed = matches!(noted.note, Note::Pushed { .. });
+        noted.node == node
+            && noted.note.msg() == arrived.msg()
+            && pushed == (state == State::Unacked)
+    };
+    let told = history.notes_of(cause).iter().find(about);
+    let told = told.and_then(|noted| Some((Entity::Queue(queue_of(&noted.note)?), state)));
     let flushed = || match history.step(cause).map(|taken| &taken.step) {
         Some(Step::Fire(_, Timer::Rabbit(RabbitTimer::Flush(queue)))) => {
-            Some((Entity::Queue(*queue), State::Confirmed))
+            Some((Entity::Queue(*queue), state))
         }
         _ => None,
     };
-    told.or_else(flushed).unwrap_or(node_lane)
+    told.or_else(flushed).unwrap_or((node_lane, state))
 }
 
 /// A message that a queue dead-letters arrives in another queue in the same step.
-fn within_broker(history: &History<Mq>, place: usize) -> Option<(Entity, State)> {
-    let noted = &history.notes()[place];
-    let Note::Enqueued { msg, .. } = noted.note else { return None };
-    history.notes()[..place].iter().rev().take_while(|before| before.step == noted.step).find_map(
-        |before| match before.note {
-            Note::Discarded { msg: same, queue, .. } if same == msg => {
-                Some((Entity::Queue(queue), State::Discarded))
-            }
-            _ => None,
-        },
-    )
+fn dead_letter(note: &Note) -> Option<(Entity, State)> {
+    match *note {
+        Note::Enqueued { from: Some(from), .. } => Some((Entity::Queue(from), State::Discarded)),
+        _ => None,
+    }
 }
 
 /// How often a message was handed out up to a note.

@@ -6,3 +6,5 @@ mod determinism;
 mod exhaustive;
 mod healthy;
 mod theory;
+#[cfg(feature = "tui")]
+mod tui;

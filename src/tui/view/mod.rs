@@ -61,7 +61,7 @@ pub(super) fn layout(size: (u16, u16)) -> Option<Layout> {
     }
     let hints = height - 1;
     if width >= 110 && height >= 28 {
-        let dock_width = (width / 3).clamp(36, 44);
+        let dock_width = (width * 3 / 10).clamp(36, 44);
         let timeline = Rect { x: 0, y: height - 5, width, height: 4 };
         let main = Rect { x: 0, y: 2, width: width - dock_width, height: height - 7 };
         let dock = Rect { x: main.width, width: dock_width, ..main };

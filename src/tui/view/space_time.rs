@@ -17,7 +17,7 @@ use crate::tui::theme::Role;
 /// Cells in front of the first lane: the cursor, the number of the event, its time.
 const MARGIN: u16 = 17;
 /// A lane narrower than this cannot be labelled.
-const NARROWEST: u16 = 11;
+const NARROWEST: u16 = 10;
 /// A lane wider than this only tears the picture apart.
 const WIDEST: u16 = 20;
 
@@ -216,8 +216,10 @@ fn draw_sketch(model: &Model, paint: &mut Paint<'_>, lanes: &Lanes, y: u16, sket
     } else {
         paint.sign(x0 + 1, y, paint.glyphs.left, Role::Flight);
     }
+    // a confirm says something about where it comes from
+    let landed = if sent == State::Confirmed { State::Step } else { sketch.state };
     paint.sign(lanes.x(from), y, paint.glyphs.of(sent), sent.role());
-    paint.sign(lanes.x(to), y, paint.glyphs.of(sketch.state), sketch.state.role());
+    paint.sign(lanes.x(to), y, paint.glyphs.of(landed), landed.role());
     // the words stand in the gap next to the sender, where the eye begins
     let gap = if to > from {
         (lanes.x(from) + 1, lanes.x(from + 1) - u16::from(from + 1 == to))
@@ -251,15 +253,8 @@ fn explain(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let glyphs = paint.glyphs;
     let x = area.x + 1;
     let width = area.width.saturating_sub(2);
-    let states = [
-        State::Step,
-        State::Ready,
-        State::Confirmed,
-        State::Unacked,
-        State::Acked,
-        State::Effect,
-        State::Notice,
-    ];
+    let states =
+        [State::Step, State::Ready, State::Confirmed, State::Unacked, State::Acked, State::Effect];
     let mut at = paint.text(x, area.y + 1, 8, "Signs", Role::Dim) + 5;
     for state in states {
         let text = format!("{} {}", glyphs.of(state), state.word());
@@ -269,7 +264,8 @@ fn explain(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         (glyphs.crash, "crash", Role::Fault),
         (glyphs.down, "down", Role::Down),
         (glyphs.discarded, "discarded", Role::Fault),
-        (glyphs.lost, "lost, or a guarantee broken here", Role::Violated),
+        (glyphs.lost, "lost, or broken here", Role::Violated),
+        (glyphs.notice, "notice", Role::Fault),
     ];
     let mut at = x + 10;
     for (sign, word, role) in second {

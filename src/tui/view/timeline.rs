@@ -10,7 +10,7 @@ use crate::tui::theme::Role;
 
 /// The cells of the curve.
 fn track(area: Rect, framed: bool) -> Rect {
-    let (left, right, top) = if framed { (19, 2, 1) } else { (6, 1, 0) };
+    let (left, right, top) = if framed { (21, 2, 1) } else { (6, 1, 0) };
     Rect {
         x: area.x + left,
         y: area.y + top,
@@ -49,7 +49,7 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect, framed: boo
         let x = paint.text(inside.x + 1, inside.y, 16, "[|< <", Role::Dim);
         paint.sign(x + 1, inside.y, sign, Role::Title);
         let x = paint.text(x + 3, inside.y, 8, "> >|]", Role::Dim);
-        paint.text(x + 1, inside.y, 5, &speed, Role::Text);
+        paint.text(x + 1, inside.y, 6, &speed, Role::Text);
         let legend = format!("depth {}{}  marks", glyphs.bars[0], glyphs.bars[5]);
         paint.text(inside.x + 1, inside.y + 1, 17, &legend, Role::Dim);
     } else {
