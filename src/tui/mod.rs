@@ -31,6 +31,7 @@ pub use stage::{Entity, Stage};
 pub use terminal::TerminalError;
 pub use theme::{Palette, Theme};
 pub use update::{Command, Message, Place, parse_place, update};
+pub use view::picker::draw as draw_picker;
 pub use view::view;
 
 use terminal::Screen;

@@ -95,6 +95,11 @@ impl Recording {
         self.run.until()
     }
 
+    /// When the last thing of interest happened: where the timeline ends.
+    pub fn end(&self) -> Time {
+        self.index.end()
+    }
+
     /// The time of a row.
     pub fn time(&self, row: Row) -> Time {
         time_of(self.history(), row)

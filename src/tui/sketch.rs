@@ -7,7 +7,7 @@ use super::stage::{Entity, Stage, queue_of};
 use crate::check::Role as Part;
 use crate::kernel::run::Noted;
 use crate::kernel::{Fault, History, NodeId, Step, StepNo};
-use crate::talk::{Fate, MessageId, Mq, Note, RabbitTimer, Settle, Timer};
+use crate::talk::{Fate, MessageId, Mq, Note, RabbitTimer, Returned, Settle, Timer};
 
 /// One row of a diagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,16 +61,16 @@ fn of_step(history: &History<Mq>, stage: &Stage, no: StepNo) -> Option<Sketch> {
         |at, state, label: String| Sketch { at, state, from: None, label, tail: "", msg: None };
     Some(match &taken.step {
         Step::Deliver(link) => Sketch {
-            from: Some((Entity::Node(link.from), State::Step)),
-            ..plain(Entity::Node(link.to), State::Step, "frame".to_owned())
+            from: Some((stage.lane(link.from), State::Step)),
+            ..plain(stage.lane(link.to), State::Step, "frame".to_owned())
         },
         Step::Fire(id, timer) => {
-            plain(Entity::Node(*id), State::Step, timer_words(*timer).to_owned())
+            plain(stage.lane(*id), State::Step, timer_words(*timer).to_owned())
         }
         Step::Fault(fault) => {
             let (state, words) = fault_words(fault, stage);
             let at = struck(fault).first().copied().unwrap_or_default();
-            plain(Entity::Node(at), state, words)
+            plain(stage.lane(at), state, words)
         }
     })
 }
@@ -134,11 +134,12 @@ fn of_note(history: &History<Mq>, index: &Index, stage: &Stage, place: usize) ->
             Some(origin(history, stage, link.from, cause, &noted.note))
         }
         Some((Step::Fire(_, Timer::Service(_)), _)) => {
-            call_of(history, noted.step).map(|(caller, _)| (Entity::Node(caller), State::Effect))
+            call_of(history, noted.step).map(|(caller, _)| (stage.lane(caller), State::Effect))
         }
         _ => None,
     };
-    let from = dead_letter(&noted.note).or_else(sent);
+    let from = dead_letter(&noted.note)
+        .or_else(|| if returned_by_loss(&noted.note) { None } else { sent() });
     let tail = match noted.note {
         Note::Received { redelivered: true, .. } => "redelivered",
         Note::Started { msg, .. } if delivery_number(history, index, msg, place) > 1 => "again",
@@ -180,7 +181,7 @@ fn origin(
     cause: StepNo,
     arrived: &Note,
 ) -> (Entity, State) {
-    let node_lane = Entity::Node(node);
+    let node_lane = stage.lane(node);
     if stage.part(node) != Some(Part::Broker) {
         return (node_lane, State::Step);
     }
@@ -204,6 +205,14 @@ fn origin(
         _ => None,
     };
     told.or_else(flushed).unwrap_or((node_lane, state))
+}
+
+/// Whether a message came back because something ended, and not because somebody sent it back.
+const fn returned_by_loss(note: &Note) -> bool {
+    matches!(
+        note,
+        Note::Requeued { why: Returned::Channel | Returned::Connection | Returned::Timeout, .. }
+    )
 }
 
 /// A message that a queue dead-letters arrives in another queue in the same step.
@@ -261,9 +270,7 @@ fn words(history: &History<Mq>, index: &Index, stage: &Stage, place: usize) -> (
             (State::Ready, format!("{msg} back, ack lost"))
         }
         Note::ChannelClosed { code, .. } => (State::Notice, format!("channel closed {code}")),
-        Note::ConnectionClosed { peer, .. } => {
-            (State::Notice, format!("conn {} gone", name(*peer)))
-        }
+        Note::ConnectionClosed { peer, .. } => (State::Notice, format!("closed {}", name(*peer))),
         Note::Blocked { peer } => (State::Notice, format!("block {}", name(*peer))),
         Note::Unblocked { peer } => (State::Step, format!("unblock {}", name(*peer))),
         Note::Received { msg, .. } | Note::Started { msg, .. } => {

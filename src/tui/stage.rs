@@ -68,7 +68,10 @@ impl Stage {
     fn arrange(&mut self, broker_speaks: &[bool]) {
         let of = |part: Part| self.nodes(part);
         let mut lanes: Vec<_> = of(Part::Producer).map(Entity::Node).collect();
-        lanes.extend(of(Part::Broker).filter(|id| broker_speaks[id.index()]).map(Entity::Node));
+        let alone = |id: NodeId| self.lane(id) == Entity::Node(id);
+        lanes.extend(
+            of(Part::Broker).filter(|&id| broker_speaks[id.index()] && alone(id)).map(Entity::Node),
+        );
         lanes.extend(
             (0..self.queues.len())
                 .filter(|&index| !self.queues[index].0.is_empty())
@@ -153,6 +156,16 @@ impl Stage {
             (Some(Part::Consumer), _, Some(service)) if self.is_local(service) => {
                 Entity::Service(service)
             }
+            _ => self.lane(node),
+        }
+    }
+
+    /// The lane of a node: its own, or that of its queue for a broker that has only one.
+    pub fn lane(&self, node: NodeId) -> Entity {
+        let mine = |(_, (name, host)): &(usize, &(Name, NodeId))| *host == node && !name.is_empty();
+        let mut queues = self.queues.iter().enumerate().filter(mine);
+        match (self.part(node), queues.next(), queues.next()) {
+            (Some(Part::Broker), Some((only, _)), None) => Entity::Queue(QueueId(only as u16)),
             _ => Entity::Node(node),
         }
     }

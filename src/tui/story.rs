@@ -1,7 +1,7 @@
 //! Sentences about the cursor: the event, what caused it, what is known of its message.
 
 use super::glyph::Glyphs;
-use super::index::Row;
+use super::index::{Detail, Row};
 use super::model::Model;
 use super::recording::Recording;
 use super::sketch::{Sketch, sketch};
@@ -72,14 +72,18 @@ pub(super) fn causes(recording: &Recording, no: StepNo, most: usize) -> Vec<Step
     chain
 }
 
-/// The best row to show for a step: the one about `msg`, or the first.
+/// The best row to show for a step: the one about `msg`, or the first; with as little detail as
+/// there is one.
 pub(super) fn row_of_step(recording: &Recording, no: StepNo, msg: Option<MessageId>) -> Row {
-    let rows = recording.index.rows(super::index::Detail::Steps);
-    let from = rows.partition_point(|row| *row < Row::of_step(no));
-    let of_step = || rows[from..].iter().copied().take_while(|row| row.step() == no);
-    of_step()
-        .find(|row| msg.is_some() && recording.message_of(*row) == msg)
-        .or_else(|| of_step().next())
+    let rows_at = |detail| {
+        let rows = recording.index.rows(detail);
+        let from = rows.partition_point(|row| *row < Row::of_step(no));
+        rows[from..].iter().copied().take_while(move |row| row.step() == no)
+    };
+    let details = [Detail::Story, Detail::Notes, Detail::Steps];
+    let about = |row: &Row| msg.is_some() && recording.message_of(*row) == msg;
+    let best = details.into_iter().find_map(|detail| rows_at(detail).find(about));
+    best.or_else(|| details.into_iter().find_map(|detail| rows_at(detail).next()))
         .unwrap_or(Row::of_step(no))
 }
 

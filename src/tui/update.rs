@@ -259,12 +259,14 @@ fn scroll(model: &mut Model, lines: i32) {
 /// Goes to the end of a step.
 pub(super) fn go_to_step(model: &mut Model, no: StepNo) {
     let no = no.min(model.recording.len());
-    let rows = model.recording.index.rows(Detail::Steps);
-    let after = rows.partition_point(|row| *row <= Row::end_of_step(no));
-    model.cursor.at = after.checked_sub(1).map_or(Row::BEGINNING, |place| rows[place]);
-    if model.cursor.at.step() != no {
-        model.cursor.at = Row::of_step(no);
-    }
+    // a row that is shown, if the step has one
+    let details = [model.ui.detail, Detail::Steps];
+    let last = details.into_iter().find_map(|detail| {
+        let rows = model.recording.index.rows(detail);
+        let after = rows.partition_point(|row| *row <= Row::end_of_step(no));
+        after.checked_sub(1).map(|place| rows[place]).filter(|row| row.step() == no)
+    });
+    model.cursor.at = last.unwrap_or(Row::of_step(no));
 }
 
 /// Goes to the last step that was taken by a time.
@@ -291,10 +293,7 @@ fn to_mark(model: &mut Model, forward: bool, wanted: impl Fn(MarkKind) -> bool) 
 
 /// Goes to the first row of a step: a fault stands there before what it costs.
 fn go_to_first_row(model: &mut Model, no: StepNo) {
-    let rows = model.recording.index.rows(Detail::Steps);
-    let place = rows.partition_point(|row| *row < Row::of_step(no));
-    model.cursor.at =
-        rows.get(place).copied().filter(|row| row.step() == no).unwrap_or(Row::of_step(no));
+    model.cursor.at = story::row_of_step(&model.recording, no, None);
 }
 
 fn next_violation(model: &mut Model) {
@@ -318,10 +317,13 @@ fn next_violation(model: &mut Model) {
     }
 }
 
-/// The rows of the selected message that the level of detail shows.
+/// The rows of a message: those that the level of detail shows, and all of them in its journey.
 pub(super) fn rows_of_message(model: &Model, msg: MessageId) -> Vec<Row> {
-    let shown = model.recording.index.rows(model.ui.detail);
     let rows = model.recording.index.message(msg);
+    if model.ui.view == View::Journey {
+        return rows.to_vec();
+    }
+    let shown = model.recording.index.rows(model.ui.detail);
     rows.iter().copied().filter(|row| shown.binary_search(row).is_ok()).collect()
 }
 

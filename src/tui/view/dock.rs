@@ -120,7 +120,8 @@ fn verdicts(model: &Model, paint: &mut Paint<'_>, inside: Rect) {
         let decided = match known {
             Known::Violated(at) => format!("ev {at}"),
             Known::Holds => String::new(),
-            Known::Undecided => "not yet".to_owned(),
+            Known::Undecided if finding.at_end && no < len => "not yet".to_owned(),
+            Known::Undecided => "undecided".to_owned(),
         };
         let room = width.saturating_sub(2);
         let end = paint.text_right(inside.right() - 1, y, room, &decided, role);

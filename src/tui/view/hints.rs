@@ -54,7 +54,7 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, y: u16) {
     for (actions, words) in wanted(model.ui.view) {
         let text = label(actions, words);
         if x + text.chars().count() as u16 > room {
-            break;
+            continue;
         }
         x = paint.text(x, y, room, &text, Role::Dim) + 2;
     }

@@ -91,16 +91,14 @@ impl<'a> Paint<'a> {
         self.styled(right, top, 1, set.top_right, style);
         self.styled(left, bottom, 1, set.bottom_left, style);
         self.styled(right, bottom, 1, set.bottom_right, style);
-        let room = area.width.saturating_sub(5);
+        let room = usize::from(area.width.saturating_sub(4));
         for (y, title, role) in [(top, title, Role::Title), (bottom, below, Role::Dim)] {
             if !title.is_empty() {
-                self.text(
-                    left + 2,
-                    y,
-                    room,
-                    &format!(" {} ", self.glyphs.fit(title, usize::from(room.saturating_sub(2)))),
-                    role,
-                );
+                let title = format!(" {} ", self.glyphs.fit(title, room));
+                let width = title.chars().count() as u16;
+                // a narrow box gives the cell in front of the title away
+                let x = left + if width + 3 <= area.width { 2 } else { 1 };
+                self.text(x, y, width, &title, role);
             }
         }
         Rect { x: left + 1, y: top + 1, width: area.width - 2, height: area.height - 2 }

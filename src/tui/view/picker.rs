@@ -32,7 +32,7 @@ pub(in crate::tui) fn row_at(picker: &Picker, y: u16) -> Option<usize> {
 }
 
 /// Draws the page.
-pub(in crate::tui) fn draw(picker: &Picker, buf: &mut Buffer) {
+pub fn draw(picker: &Picker, buf: &mut Buffer) {
     let area = buf.area;
     let mut paint = Paint::new(buf, &picker.ui);
     let paint = &mut paint;
@@ -57,12 +57,14 @@ pub(in crate::tui) fn draw(picker: &Picker, buf: &mut Buffer) {
     paint.text_right(width - 1, 1, 20, &count, Role::Dim);
     let (list, preview) = areas((width, height));
     let inside = paint.frame(list, "Scenarios", "");
+    let longest = shown.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0);
+    let column = (longest as u16).min(inside.width / 2);
     for (y, place) in (inside.y..).zip(seen(picker, list)) {
         let entry = shown[place];
         let claim = entry.claim.as_deref().unwrap_or("");
         let x = paint.text(inside.x + 1, y, 6, claim, Role::Dim).max(inside.x + 6);
-        let room = inside.right().saturating_sub(x + 1);
-        let x = paint.text(x, y, room.min(32), &entry.name, Role::Title);
+        paint.text(x, y, column, &entry.name, Role::Title);
+        let x = x + column;
         paint.text(x + 2, y, inside.right().saturating_sub(x + 3), &entry.title, Role::Text);
         if place == picker.selected {
             paint.select(inside.x, y, inside.width);

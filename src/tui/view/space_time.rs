@@ -108,7 +108,9 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     heads(model, paint, &lanes, list);
     let place = model.place();
     for (y, at) in (list.y + 1..).zip(seen(model, list)) {
-        row(model, paint, &lanes, list, y, model.rows()[at], at == place);
+        let rows = model.rows();
+        let follows = at > 0 && rows[at - 1].step() == rows[at].step();
+        row(model, paint, &lanes, list, y, rows[at], (at == place, follows));
     }
     if let Some(foot) = foot {
         explain(model, paint, foot);
@@ -144,13 +146,16 @@ fn row(
     list: Rect,
     y: u16,
     row: Row,
-    here: bool,
+    (here, follows): (bool, bool),
 ) {
     let recording = &model.recording;
     let glyphs = paint.glyphs;
-    let seconds = recording.time(row).to_string();
-    let text = format!("{:>6} {:>8}", row.step(), seconds.trim_end_matches(" s"));
-    paint.text(list.x + 1, y, MARGIN, &text, if here { Role::Title } else { Role::Dim });
+    // rows of one step share its number
+    if here || y == list.y + 1 || !follows {
+        let seconds = recording.time(row).to_string();
+        let text = format!("{:>6} {:>8}", row.step(), seconds.trim_end_matches(" s"));
+        paint.text(list.x + 1, y, MARGIN, &text, if here { Role::Title } else { Role::Dim });
+    }
     if here {
         paint.sign(list.x, y, glyphs.cursor, Role::Title);
         paint.select(list.x + 1, y, 15);
@@ -227,17 +232,19 @@ fn draw_sketch(model: &Model, paint: &mut Paint<'_>, lanes: &Lanes, y: u16, sket
         (lanes.x(from - 1) + 1 + u16::from(from - 1 == to), lanes.x(from))
     };
     let room = gap.1.saturating_sub(gap.0);
-    let len = sketch.label.chars().count() as u16;
-    let spaced = format!(" {} ", sketch.label);
+    // or over the lanes in between, if there are any; or only which message it is, or the first word
+    let whole = (x1 - x0).saturating_sub(3);
+    let word = || sketch.label.split(' ').next().unwrap_or_default().to_owned();
+    let short = sketch.msg.map_or_else(word, |msg| msg.to_string());
+    let fits = |text: &str, room: u16| text.chars().count() as u16 <= room;
+    let label = if fits(&sketch.label, room.max(whole)) { &sketch.label } else { &short };
+    let len = label.chars().count() as u16;
     if len + 4 <= room {
-        paint.text(gap.0 + (room - len - 2) / 2, y, len + 2, &spaced, role);
+        paint.text(gap.0 + (room - len - 2) / 2, y, len + 2, &format!(" {label} "), role);
     } else if len <= room {
-        paint.text(gap.0 + (room - len) / 2, y, len, &sketch.label, role);
+        paint.text(gap.0 + (room - len) / 2, y, len, label, role);
     } else {
-        // over the lanes in between, if there are any
-        let whole = (x1 - x0).saturating_sub(3);
-        let x = x0 + 2 + whole.saturating_sub(len) / 2;
-        paint.text(x, y, whole.min(len), &sketch.label, role);
+        paint.text(x0 + 2 + whole.saturating_sub(len) / 2, y, whole.min(len), label, role);
     }
     if !sketch.tail.is_empty() {
         let next = if to + 1 < lanes.len() { lanes.x(to + 1) } else { lanes.right };

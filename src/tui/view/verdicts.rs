@@ -67,9 +67,7 @@ fn details(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let mut lines = Vec::new();
     match finding.violated_at() {
         Some(at) => {
-            let row = story::row_of_step(&model.recording, at, finding.msg());
             lines.push(("Broken", story::verdict_sentence(&model.recording, finding)));
-            lines.push(("Event", format!("ev {at}  {}", story::sentence(&model.recording, row))));
             let chain = story::chain_of(&model.recording, at, finding.msg(), paint.glyphs);
             lines.push(("Cause", chain));
         }

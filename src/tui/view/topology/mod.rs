@@ -18,11 +18,10 @@ use crate::tui::theme::Role;
 use flight::{Flying, flying};
 use place::{Client, Host, Plan};
 
-/// Lines below the boxes: what is under way, and what comes next.
-const FOOT: u16 = 3;
-
+/// The boxes, and the lines below them: what is under way, and what comes next.
 fn split(area: Rect) -> (Rect, Rect) {
-    let boxes = Rect { height: area.height.saturating_sub(FOOT), ..area };
+    let foot = if area.height >= 20 { 9 } else { 3 };
+    let boxes = Rect { height: area.height.saturating_sub(foot), ..area };
     (boxes, Rect { y: boxes.bottom(), height: area.height - boxes.height, ..area })
 }
 
@@ -157,7 +156,10 @@ fn about(model: &Model, world: &World, entity: Entity, glyphs: &Glyphs) -> [(Str
         Member::Producer(producer) => about_producer(producer, glyphs),
         Member::Consumer(consumer) => about_consumer(consumer, glyphs),
         Member::Service(service) => {
-            let busy = format!("busy {} waiting {}", service.busy(), service.waiting());
+            let busy = match service.waiting() {
+                0 => format!("busy {}", service.busy()),
+                waiting => format!("busy {} +{waiting}", service.busy()),
+            };
             let state = if service.is_out() {
                 (format!("{} outage", glyphs.notice), Role::Fault)
             } else {
@@ -223,8 +225,16 @@ fn draw_client(model: &Model, world: &World, paint: &mut Paint<'_>, client: &Cli
     let lines = about(model, world, entity, paint.glyphs);
     let selected = model.cursor.entity == Some(entity);
     if area.height == 1 {
+        // one word: which message, how many, or what is wrong
         let (text, role) = &lines[0];
-        let right = paint.text_right(area.right(), area.y, area.width / 2, text, *role);
+        let word = text.strip_prefix("sent ").or(text.strip_prefix("effects ")).unwrap_or(text);
+        let word = word.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        let word = match entity {
+            Entity::Service(_) => format!("{} {word}", paint.glyphs.effect),
+            _ => word,
+        };
+        let room = area.width / 2;
+        let right = paint.text_right(area.right(), area.y, room, &word, *role);
         let end = paint.text(area.x, area.y, right.saturating_sub(area.x + 1), name, Role::Title);
         if selected {
             paint.select(area.x, area.y, end - area.x);
@@ -232,8 +242,11 @@ fn draw_client(model: &Model, world: &World, paint: &mut Paint<'_>, client: &Cli
         return;
     }
     let inside = paint.frame(area, name, "");
+    let room = inside.width.saturating_sub(2);
     for (y, (text, role)) in (inside.y..inside.bottom()).zip(&lines) {
-        paint.text(inside.x + 1, y, inside.width.saturating_sub(2), text, *role);
+        let long = text.chars().count() > usize::from(room);
+        let text = if long { text.replace("unconfirmed", "unconf.") } else { text.clone() };
+        paint.text(inside.x + 1, y, room, &text, *role);
     }
     if selected {
         paint.select(area.x + 2, area.y, (name.len() as u16 + 2).min(area.width.saturating_sub(4)));
@@ -346,6 +359,10 @@ fn draw_foot(model: &Model, paint: &mut Paint<'_>, area: Rect, flying: &[Flying]
         }
         let role = if packet.msg.is_some() { Role::Flight } else { Role::Text };
         x = paint.text(x, area.y + 1, width, &text, role) + 3;
+    }
+    if area.height > 3 {
+        let list = Rect { y: area.y + 3, height: area.height - 3, ..area };
+        return super::events::draw(model, paint, list);
     }
     paint.text(area.x + 1, area.y + 2, 10, "Next", Role::Dim);
     let next = model.rows().get(model.rows().partition_point(|row| *row <= model.cursor.at));
