@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use super::args::{PlayArgs, ScenarioArgs};
 use super::{Outcome, out, source};
 use crate::scenario::{Scenario, embedded};
-use crate::tui::{self, Charset, Entry, Opening, Origin, Place, Recording, View};
+use crate::tui::{self, Charset, Entry, Opening, Place, Recording, View};
 
 /// A recorded run may take so much memory.
 const MOST_BYTES: u64 = 4 << 30;
@@ -21,7 +21,7 @@ pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Outcome> {
         charset: args.ascii.then_some(Charset::Ascii),
     };
     tui::require_terminal()?;
-    let recording = record(&scenario, args.seed)?;
+    let recording = record(scenario, args.seed, &args.scenario.set)?;
     let left = tui::play(recording, opening)?;
     out::print(&format!("{}\n", left.replay))?;
     Ok(Outcome::Held)
@@ -48,7 +48,7 @@ pub(super) fn pick() -> anyhow::Result<Outcome> {
     let open = |name: &str| {
         let args = ScenarioArgs { scenario: PathBuf::from(name), set: Vec::new() };
         match source::load_quietly(&args) {
-            Ok(scenario) => record(&scenario, None).map_err(|error| format!("{error:#}")),
+            Ok(scenario) => record(scenario, None, &[]).map_err(|error| format!("{error:#}")),
             Err(error) => Err(format!("{error:#}")),
         }
     };
@@ -58,7 +58,7 @@ pub(super) fn pick() -> anyhow::Result<Outcome> {
     Ok(Outcome::Held)
 }
 
-fn record(scenario: &Scenario, seed: Option<u64>) -> anyhow::Result<Recording> {
+fn record(scenario: Scenario, seed: Option<u64>, settings: &[String]) -> anyhow::Result<Recording> {
     let estimate = scenario.estimate();
     if estimate.recorded > MOST_BYTES {
         return Err(anyhow!(
@@ -69,13 +69,8 @@ fn record(scenario: &Scenario, seed: Option<u64>) -> anyhow::Result<Recording> {
             estimate.recorded >> 30
         ));
     }
-    let origin = Origin {
-        name: scenario.name().to_owned(),
-        profile: scenario.profile().to_owned(),
-        seed: seed.unwrap_or_else(|| scenario.seed()),
-    };
-    let (cast, rules) = (scenario.cast().clone(), scenario.rules().clone());
-    Ok(Recording::new(origin, scenario.system(), cast, rules))
+    let seed = seed.unwrap_or_else(|| scenario.seed());
+    Ok(Recording::new(scenario, seed, settings.to_vec()))
 }
 
 fn place(text: &str) -> anyhow::Result<Place> {

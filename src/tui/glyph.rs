@@ -1,6 +1,8 @@
 //! The signs that states are drawn with. All of them are one cell wide; the ASCII set is for
 //! terminals that draw ambiguous characters twice as wide, or not at all.
 
+use std::borrow::Cow;
+
 use ratatui::symbols::border;
 
 use super::theme::Role;
@@ -235,6 +237,33 @@ impl Glyphs {
         }
     }
 
+    /// `text` in the characters of this set; what it has no character for becomes a question mark.
+    pub(super) fn spell<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !self.ellipsis.is_ascii() || text.is_ascii() {
+            return Cow::Borrowed(text);
+        }
+        let ascii = |char| match char {
+            '→' => '>',
+            '←' => '<',
+            char if char.is_ascii() => char,
+            _ => '?',
+        };
+        Cow::Owned(text.chars().map(ascii).collect())
+    }
+
+    /// Cuts a name to `width` cells in the middle: names of queues often differ at their ends only.
+    pub(super) fn fit_name(&self, name: &str, width: usize) -> String {
+        let len = name.chars().count();
+        if len <= width || width < 5 {
+            return self.fit(name, width);
+        }
+        let head = (width - 1) / 3;
+        let mut cut: String = name.chars().take(head).collect();
+        cut.push(self.ellipsis);
+        cut.extend(name.chars().skip(len - (width - 1 - head)));
+        cut
+    }
+
     /// Cuts `text` to `width` cells; an ellipsis says that something is missing.
     pub fn fit(&self, text: &str, width: usize) -> String {
         if text.chars().count() <= width {
@@ -300,10 +329,17 @@ mod tests {
     }
 
     #[test]
+    fn in_ascii_what_has_no_sign_becomes_a_question_mark() {
+        assert_eq!(Charset::Ascii.glyphs().spell("rabbit → größe"), "rabbit > gr??e");
+        assert_eq!(Charset::Unicode.glyphs().spell("rabbit → größe"), "rabbit → größe");
+    }
+
+    #[test]
     fn what_does_not_fit_ends_in_an_ellipsis() {
         let glyphs = Charset::Unicode.glyphs();
         assert_eq!(glyphs.fit("orders", 6), "orders");
         assert_eq!(glyphs.fit("orders", 4), "ord…");
         assert_eq!(glyphs.fit("orders", 0), "");
+        assert_eq!(glyphs.fit_name("order.process.retry", 10), "ord….retry");
     }
 }

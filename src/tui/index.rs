@@ -202,6 +202,7 @@ impl Index {
         let notes = history.notes();
         let told = arrivals(history);
         let mut lost_connection = vec![false; self.health.len()];
+        let mut unsubscribed = false;
         let mut next = 0;
         let mut gather = |no: StepNo, fault: bool, index: &mut Index| {
             if fault {
@@ -220,6 +221,7 @@ impl Index {
                 {
                     *lost = true;
                 }
+                unsubscribed |= matches!(noted.note, Note::Unsubscribed { .. });
                 let follows = notes.get(next + 1).filter(|after| after.step == noted.step);
                 let skip = match noted.note {
                     Note::Submitted { msg, .. } => follows.is_some_and(
@@ -230,6 +232,10 @@ impl Index {
                     ),
                     Note::QueueDeclared { .. } => true,
                     Note::Connected { .. } => !before,
+                    // who went and came again; the first time is part of the set-up
+                    Note::Subscribed { .. } => !unsubscribed,
+                    // the connection that is gone says so too
+                    Note::Unsubscribed { .. } => follows.is_some(),
                     _ => told[next],
                 };
                 if !skip {

@@ -26,7 +26,7 @@ pub use index::{Detail, Row};
 pub use keys::{Action, BINDINGS, Binding, Key};
 pub use model::{Asking, Cursor, Matches, Model, Overlay, Ui, View};
 pub use picker::{Entry, Picker};
-pub use recording::{MOST_STEPS, Origin, Recording};
+pub use recording::{MOST_STEPS, Recording};
 pub use stage::{Entity, Stage};
 pub use terminal::TerminalError;
 pub use theme::{Palette, Theme};

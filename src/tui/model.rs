@@ -214,6 +214,8 @@ impl Model {
         let at = recording.index.rows(Detail::Story).first().copied().unwrap_or_default();
         let timeline = recording.seek(at.step());
         let cursor = Cursor { at, ..Cursor::default() };
+        let broken = recording.findings.iter().position(|it| it.violated_at().is_some());
+        let ui = Ui { verdict: broken.unwrap_or(0), ..ui };
         Model { recording, parent: None, cursor, ui, timeline }
     }
 

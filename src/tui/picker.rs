@@ -73,6 +73,7 @@ impl Picker {
     }
 
     fn on_key(&mut self, key: Key) -> Result<Option<Command>, String> {
+        self.ui.says = None;
         match key {
             Key::Ctrl('c') => return Ok(Some(Command::Quit)),
             Key::Esc if self.filter.is_empty() => return Ok(Some(Command::Quit)),

@@ -3,30 +3,24 @@
 use super::index::{Index, Mark, MarkKind, Row, time_of};
 use super::stage::Stage;
 use super::verdicts::{self, Finding};
-use crate::check::{Audit, Cast, End, Rules};
-use crate::kernel::{Health, StepNo, Time};
+use crate::check::Audit;
+use crate::kernel::{StepNo, Time};
 use crate::report::Names;
-use crate::system::{History, Run, Step, System, Timeline};
+use crate::scenario::{Scenario, embedded};
+use crate::system::{History, Run, Step, Timeline};
 use crate::talk::MessageId;
 
 /// A run that takes more steps than this is cut off.
 pub const MOST_STEPS: u64 = 20_000_000;
 
-/// What the header says about where a run comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// The name of its scenario.
-    pub name: String,
-    /// The broker version that it simulates.
-    pub profile: String,
-    /// The seed.
-    pub seed: u64,
-}
-
 /// A recorded run with all that the player looks up in it.
 pub struct Recording {
-    /// Where it comes from.
-    pub origin: Origin,
+    /// What ran.
+    pub scenario: Scenario,
+    /// With which seed.
+    pub seed: u64,
+    /// What the command line set, for the command that replays a moment.
+    pub settings: Vec<String>,
     /// Which of the player's runs it is: `A`, and `B` for a fork.
     pub letter: char,
     /// Who takes part.
@@ -38,46 +32,48 @@ pub struct Recording {
     /// Faults, repairs and violations, in order.
     pub marks: Vec<Mark>,
     run: Run,
-    cast: Cast,
-    rules: Rules,
 }
 
 impl Recording {
-    /// Runs `system` with the seed of `origin`, and reads what happened.
-    pub fn new(origin: Origin, system: &System, cast: Cast, rules: Rules) -> Recording {
-        let run = system.run(origin.seed, MOST_STEPS);
-        Recording::of_run(origin, 'A', run, cast, rules)
+    /// Runs `scenario`, and reads what happened. `settings` are those of the command line that
+    /// `scenario` was read with.
+    pub fn new(scenario: Scenario, seed: u64, settings: Vec<String>) -> Recording {
+        let run = scenario.system().run(seed, MOST_STEPS);
+        Recording::of_run(scenario, seed, settings, 'A', run)
     }
 
-    fn of_run(origin: Origin, letter: char, run: Run, cast: Cast, rules: Rules) -> Recording {
-        let names = Names::new(cast.clone(), run.history());
-        let stage = Stage::new(names, run.history());
-        let index = Index::new(run.history(), &stage);
-        let mut audit = Audit::new(rules.clone());
-        run.history().show(&mut audit);
-        let findings = verdicts::findings(&audit.finish(end(&run), &cast).verdicts);
+    fn of_run(
+        scenario: Scenario,
+        seed: u64,
+        settings: Vec<String>,
+        letter: char,
+        run: Run,
+    ) -> Recording {
+        let history = run.history();
+        let stage = Stage::new(Names::new(scenario.cast().clone(), history), history);
+        let index = Index::new(history, &stage);
+        let mut audit = Audit::new(scenario.rules().clone());
+        history.show(&mut audit);
+        let end = scenario.end(run.last(), run.cut_off());
+        let outcome = audit.finish(end, scenario.cast());
+        let findings = verdicts::findings(&scenario, stage.names(), history, &outcome.verdicts);
         let mut marks = index.marks().to_vec();
         marks.extend(findings.iter().filter_map(|finding| {
             let step = finding.violated_at()?;
-            let at = run.history().step(step).map_or(Time::ZERO, |taken| taken.at);
+            let at = history.step(step).map_or(Time::ZERO, |taken| taken.at);
             Some(Mark { step, at, kind: MarkKind::Violation })
         }));
         marks.sort_unstable();
         marks.dedup();
-        Recording { origin, letter, stage, index, findings, marks, run, cast, rules }
+        Recording { scenario, seed, settings, letter, stage, index, findings, marks, run }
     }
 
     /// A second run: this one up to step `no`, and then `step`. `None` when it is not possible.
     pub fn fork(&self, no: StepNo, step: &Step) -> Option<Recording> {
         let run = self.run.fork(no, step, MOST_STEPS)?;
         let letter = if self.letter == 'A' { 'B' } else { 'A' };
-        Some(Recording::of_run(
-            self.origin.clone(),
-            letter,
-            run,
-            self.cast.clone(),
-            self.rules.clone(),
-        ))
+        let (scenario, settings) = (self.scenario.clone(), self.settings.clone());
+        Some(Recording::of_run(scenario, self.seed, settings, letter, run))
     }
 
     /// What happened.
@@ -119,16 +115,12 @@ impl Recording {
     pub fn message_of(&self, row: Row) -> Option<MessageId> {
         self.history().notes().get(row.note()?)?.note.msg()
     }
-}
 
-/// How a run ended, for those who judge it.
-fn end(run: &Run) -> End {
-    let world = run.last().world();
-    let up = |id| world.health(id) == Health::Up;
-    End {
-        at: run.until(),
-        step: run.len(),
-        healed: !run.cut_off() && world.nodes().all(|(id, _)| up(id)),
-        quiet: !run.cut_off() && run.last().next_due().is_none(),
+    /// What the command line calls the scenario: an embedded one by its name, another by its file.
+    pub fn address(&self) -> &str {
+        let name = self.scenario.name();
+        let source = self.scenario.source();
+        let embedded = embedded::find(name).is_some_and(|it| it.text == source.text);
+        if embedded { name } else { &source.name }
     }
 }

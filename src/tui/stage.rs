@@ -1,5 +1,7 @@
 //! Who takes part in a run, and in which lane each of them is drawn.
 
+use std::collections::BTreeMap;
+
 use crate::check::Role as Part;
 use crate::kernel::{History, NodeId, Step};
 use crate::report::Names;
@@ -25,6 +27,8 @@ pub struct Stage {
     queues: Vec<(Name, NodeId)>,
     /// In the order in which they are drawn, from left to right.
     lanes: Vec<Entity>,
+    /// The same, those with the most notes first.
+    busiest: Vec<Entity>,
     /// For every service of the scenario, whether it is a node.
     remote: Vec<bool>,
 }
@@ -61,6 +65,12 @@ impl Stage {
             }
         }
         stage.arrange(&broker_speaks);
+        let mut notes: BTreeMap<Entity, usize> = BTreeMap::new();
+        for noted in history.notes() {
+            *notes.entry(stage.place(noted.node, &noted.note)).or_default() += 1;
+        }
+        stage.busiest = stage.lanes.clone();
+        stage.busiest.sort_by_key(|entity| std::cmp::Reverse(notes.get(entity).copied()));
         stage
     }
 
@@ -101,6 +111,11 @@ impl Stage {
     /// All lanes, from left to right.
     pub fn lanes(&self) -> &[Entity] {
         &self.lanes
+    }
+
+    /// All lanes, those where most happens first.
+    pub fn busiest(&self) -> &[Entity] {
+        &self.busiest
     }
 
     /// The lane that has this name.
@@ -199,6 +214,8 @@ pub(super) const fn queue_of(note: &Note) -> Option<QueueId> {
         | Note::Discarded { queue, .. }
         | Note::Lost { queue, .. }
         | Note::Recovered { queue, .. }
+        | Note::Subscribed { queue, .. }
+        | Note::Unsubscribed { queue, .. }
         | Note::Elected { queue, .. } => Some(queue),
         _ => None,
     }

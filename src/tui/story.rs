@@ -7,6 +7,7 @@ use super::recording::Recording;
 use super::sketch::{Sketch, sketch};
 use super::verdicts::Finding;
 use crate::check::Verdict;
+use crate::kernel::run::Noted;
 use crate::kernel::{Fault, Step, StepNo};
 use crate::report::narrate;
 use crate::talk::{MessageId, Note};
@@ -25,19 +26,26 @@ pub(super) fn sentence(recording: &Recording, row: Row) -> String {
     }
 }
 
+/// A row as a sentence that also says whose doing it is.
+pub(super) fn whole_sentence(recording: &Recording, row: Row) -> String {
+    match row.note().and_then(|place| recording.history().notes().get(place)) {
+        Some(noted) => narrate::note(recording.stage.names(), noted),
+        None => sentence(recording, row),
+    }
+}
+
 /// What the run says about a guarantee, in a sentence.
-pub(super) fn verdict_sentence(recording: &Recording, finding: &Finding) -> String {
+pub(super) fn verdict_sentence(finding: &Finding) -> String {
     match &finding.verdict {
         Verdict::Holds => finding.promise.to_owned(),
         Verdict::Undecided(reason) => reason.to_string(),
         Verdict::Violated(breach) => {
-            let row = row_of_step(recording, breach.step, breach.msg);
-            let msg = breach.msg.map_or_else(String::new, |msg| format!("{msg}, "));
+            let event = finding.why.as_ref().map_or("", |why| why.event.as_str());
             let times = match breach.times {
                 0 | 1 => String::new(),
                 times => format!(" ({times} times in this run)"),
             };
-            format!("{msg}ev {}: {}{times}", breach.step, sentence(recording, row))
+            format!("ev {}: {event}{times}", breach.step)
         }
     }
 }
@@ -51,7 +59,7 @@ pub(super) fn causes(recording: &Recording, no: StepNo, most: usize) -> Vec<Step
     let mut at = no;
     for _ in 0..FAR {
         let Some(taken) = recording.history().step(at) else { break };
-        at = taken.cause;
+        at = brought_back(recording, at).unwrap_or(taken.cause);
         if chain.len() == most || at == 0 {
             break;
         }
@@ -70,6 +78,27 @@ pub(super) fn causes(recording: &Recording, no: StepNo, most: usize) -> Vec<Step
         }
     }
     chain
+}
+
+/// For a step that handed a message out again: the step in which it came back into its queue. The
+/// engine only knows what made room for it.
+fn brought_back(recording: &Recording, at: StepNo) -> Option<StepNo> {
+    let notes = recording.history().notes();
+    let again = |noted: &Noted<Note>| match noted.note {
+        Note::Pushed { msg, redelivered: true, .. } => Some(msg),
+        _ => None,
+    };
+    let msg = recording.history().notes_of(at).iter().find_map(again)?;
+    let rows = recording.index.message(msg);
+    let before = rows.partition_point(|row| row.step() < at);
+    let back = |row: &&Row| {
+        let note = row.note().and_then(|place| notes.get(place));
+        let came = |noted: &Noted<Note>| {
+            matches!(noted.note, Note::Requeued { .. } | Note::Recovered { .. })
+        };
+        note.is_some_and(came)
+    };
+    rows[..before].iter().rev().find(back).map(|row| row.step())
 }
 
 /// The best row to show for a step: the one about `msg`, or the first; with as little detail as

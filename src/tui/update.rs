@@ -180,14 +180,16 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Command> {
 /// The command that opens this moment again.
 pub(super) fn replay(model: &Model) -> String {
     let Model { recording, cursor, ui, .. } = model;
-    let name = if recording.origin.name.contains(' ') {
-        format!("'{}'", recording.origin.name)
-    } else {
-        recording.origin.name.clone()
+    let quoted = |word: &str| match word.contains([' ', '"', '\'', '$', '*', '(', '{', '[']) {
+        true => format!("'{}'", word.replace('\'', "'\\''")),
+        false => word.to_owned(),
     };
+    let settings: String =
+        recording.settings.iter().map(|setting| format!(" --set {}", quoted(setting))).collect();
     format!(
-        "redeliver play {name} --seed {} --at {} --view {}",
-        recording.origin.seed,
+        "redeliver play {} --seed {}{settings} --at {} --view {}",
+        quoted(recording.address()),
+        recording.seed,
         cursor.at.step(),
         ui.view as u8
     )

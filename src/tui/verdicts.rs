@@ -2,6 +2,10 @@
 
 use crate::check::{Class, Verdict, Verdicts};
 use crate::kernel::StepNo;
+use crate::report::Names;
+use crate::report::explain::{Explanation, explain};
+use crate::scenario::Scenario;
+use crate::system::History;
 use crate::talk::MessageId;
 
 /// A guarantee and what the whole run says about it.
@@ -13,6 +17,8 @@ pub struct Finding {
     pub promise: &'static str,
     /// The verdict of the whole run.
     pub verdict: Verdict,
+    /// Why it was broken, if it was.
+    pub why: Option<Explanation>,
     /// It is only decided at the end.
     pub at_end: bool,
 }
@@ -29,11 +35,17 @@ pub enum Known {
 }
 
 /// One for each guarantee that was judged.
-pub(super) fn findings(verdicts: &Verdicts) -> Vec<Finding> {
+pub(super) fn findings(
+    scenario: &Scenario,
+    names: &Names,
+    history: &History,
+    verdicts: &Verdicts,
+) -> Vec<Finding> {
     let finding = |class: Class, verdict: &Verdict| Finding {
         name: class.name(),
         promise: class.promise(),
         verdict: verdict.clone(),
+        why: verdict.breach().map(|breach| explain(scenario, names, history, breach)),
         at_end: class == Class::Stuck,
     };
     verdicts.classes.iter().map(|judged| finding(judged.class, &judged.verdict)).collect()

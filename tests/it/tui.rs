@@ -6,83 +6,52 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
-use redeliver::check::{Cast, Part, Role, Rules};
-use redeliver::client::{ConsumerConfig, Pacing, ProducerConfig, Script};
-use redeliver::kernel::{Dist, Span};
-use redeliver::rabbit::Config;
-use redeliver::store::ServiceConfig;
-use redeliver::system::{Fault, System, SystemBuilder};
-use redeliver::talk::{Cue, MessageId, Method, Name, QueueDeclare};
+use redeliver::scenario::Scenario;
+use redeliver::talk::MessageId;
 use redeliver::tui::{
-    Charset, Entry, Key, Message, Model, Opening, Origin, Palette, Picker, Recording, Theme, Ui,
-    View, update, view,
+    Charset, Entry, Key, Message, Model, Palette, Picker, Recording, Theme, Ui, View, update, view,
 };
 
-/// A worker dies between its effect and the acknowledgement: message 3 takes effect twice.
-fn system(messages: u32) -> System {
-    let millis = Span::from_millis;
-    // many messages come a hundred times as fast, and so do the workers work
-    let (pace, prefetch) = if messages > 1_000 { (100, 50) } else { (1, 2) };
-    let fast = |millis: u64| Dist::Fixed(Span::from_micros(millis * 1_000 / pace));
-    let mut builder = SystemBuilder::new();
-    let rabbit = builder.broker("rabbit", Config::default()).expect("it defines nothing");
-    let queue = Method::QueueDeclare(Box::new(QueueDeclare {
-        queue: Name::from("orders"),
-        durable: true,
-        ..QueueDeclare::default()
-    }));
-    let mut producer = ProducerConfig::to_queue("checkout", rabbit, "orders");
-    producer.messages = messages;
-    producer.pacing = Pacing::Every(fast(20));
-    producer.connection.topology = vec![queue.clone()];
-    let producer = builder.producer(producer).expect("a new name");
-    let mut service = ServiceConfig::new("ledger");
-    service.takes = fast(3);
-    let ledger = builder.service(service).expect("a new name");
-    let mut workers = Vec::new();
-    for name in ["worker-1", "worker-2"] {
-        let script = Script::takes(fast(25)).effect(ledger);
-        let mut worker = ConsumerConfig::handling(name, rabbit, "orders", script);
-        worker.prefetch = prefetch;
-        worker.connection.topology = vec![queue.clone()];
-        workers.push(builder.consumer(worker).expect("a new name"));
-    }
-    builder.latency(Dist::Fixed(millis(1))).horizon(Span::from_secs(30)).seed(42);
-    let effect = Cue { node: None, msg: Some(MessageId(3)), kind: "effect", skip: 0 };
-    let kill = (Span::ZERO, Fault::Kill(workers[0]));
-    let restart = (millis(200), Fault::Restart(workers[0]));
-    builder.when(effect, Span::ZERO, vec![kill, restart]);
-    let _ = producer;
-    builder.build()
-}
+/// A worker dies between its effect and its acknowledgement: message 3 takes effect twice.
+const CRASH: &str = r#"
+title = "A worker dies between its effect and its ack"
+profile = "rabbitmq-4.2"
+horizon = "30s"
+seed = 42
 
-fn cast(system: &System) -> Cast {
-    let part = |(index, name): (usize, &Name)| {
-        let role = if system.brokers.iter().any(|id| id.index() == index) {
-            Role::Broker
-        } else if system.producers.iter().any(|id| id.index() == index) {
-            Role::Producer
-        } else if system.consumers.iter().any(|id| id.index() == index) {
-            Role::Consumer
-        } else {
-            Role::Service
-        };
-        Part { name: name.clone(), group: name.clone(), role }
-    };
-    Cast {
-        parts: system.names.iter().enumerate().map(part).collect(),
-        services: system.services.clone(),
-    }
-}
+[[rabbitmq.queue]]
+name = "orders"
 
-fn recording(messages: u32) -> Recording {
-    let system = system(messages);
-    let origin = Origin {
-        name: "crash-before-ack".to_owned(),
-        profile: "rabbitmq-4.2".to_owned(),
-        seed: 42,
-    };
-    Recording::new(origin, &system, cast(&system), Rules::default())
+[[producer]]
+name = "checkout"
+publish = { exchange = "", routing_key = "orders" }
+messages = 12
+rate = "50/s"
+confirm = true
+
+[[consumer]]
+name = "worker"
+instances = 2
+queue = "orders"
+prefetch = 2
+handler = { takes = "25ms", effect = "ledger" }
+
+[[service]]
+name = "ledger"
+takes = "3ms"
+
+[[fault]]
+when = "m3 is effect"
+do = { crash = "worker-1" }
+restart_after = "200ms"
+"#;
+
+fn recording(settings: &[&str]) -> Recording {
+    let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
+    let loaded = Scenario::load("crash-between.toml", CRASH, &settings);
+    let (scenario, _) = loaded.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    let seed = scenario.seed();
+    Recording::new(scenario, seed, settings)
 }
 
 fn ui(size: (u16, u16)) -> Ui {
@@ -90,7 +59,7 @@ fn ui(size: (u16, u16)) -> Ui {
 }
 
 fn model(size: (u16, u16)) -> Model {
-    Model::new(recording(12), ui(size))
+    Model::new(recording(&[]), ui(size))
 }
 
 fn press(model: &mut Model, keys: &str) {
@@ -268,7 +237,7 @@ fn a_step_back_undoes_a_step() {
 fn the_world_is_that_of_the_cursor_whichever_way_one_came() {
     let mut forward = model((80, 24));
     press(&mut forward, "1");
-    let recording = recording(12);
+    let recording = recording(&[]);
     for _ in 0..80 {
         let no = forward.cursor.at.step();
         assert_eq!(*forward.world(), *recording.seek(no).world(), "ev {no}");
@@ -411,7 +380,7 @@ proptest! {
         messages in prop::collection::vec(key(), 1..80),
         size in (1..160u16, 1..60u16),
     ) {
-        let mut model = Model::new(recording(8), ui(size));
+        let mut model = Model::new(recording(&["producer.checkout.messages=8"]), ui(size));
         for message in messages {
             update(&mut model, message);
             drawn(&model);
@@ -475,7 +444,13 @@ fn the_picker_finds_by_words_and_opens_what_is_selected() {
 fn a_run_of_a_hundred_thousand_messages_opens_and_seeks_at_once() {
     use std::time::Instant;
     let began = Instant::now();
-    let recording = recording(100_000);
+    let recording = recording(&[
+        "producer.checkout.messages=100000",
+        "producer.checkout.rate=\"5000/s\"",
+        "consumer.worker.prefetch=50",
+        "consumer.worker.handler.takes=\"1ms\"",
+        "service.ledger.takes=\"50us\"",
+    ]);
     let opened = began.elapsed();
     let mut model = Model::new(recording, ui((120, 36)));
     let mut slowest = std::time::Duration::ZERO;
@@ -492,10 +467,4 @@ fn a_run_of_a_hundred_thousand_messages_opens_and_seeks_at_once() {
     eprintln!("{} steps: opened in {opened:?}, slowest seek {slowest:?}", model.recording.len());
     assert!(opened.as_millis() < 2_000, "{opened:?}");
     assert!(slowest.as_millis() < 50, "{slowest:?}");
-}
-
-#[test]
-#[ignore = "plays in a terminal"]
-fn play() {
-    redeliver::tui::play(recording(40), Opening::default()).expect("a terminal");
 }

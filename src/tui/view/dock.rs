@@ -35,7 +35,7 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 fn inspector(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let Some(msg) = model.message() else {
         let inside = paint.frame(area, "Event", "m message");
-        let text = story::sentence(&model.recording, model.cursor.at);
+        let text = story::whole_sentence(&model.recording, model.cursor.at);
         let width = inside.width.saturating_sub(2);
         let lines = super::space_time::wrap(&text, usize::from(width));
         for (y, line) in (inside.y..inside.bottom()).zip(lines) {
@@ -143,7 +143,7 @@ pub(super) fn strip(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     if let Some((_, finding)) = broken.min_by_key(|(at, _)| *at) {
         paint.sign(area.x + 1, area.y, paint.glyphs.violated, Role::Violated);
         let x = paint.text(area.x + 3, area.y, 24, finding.name, Role::Violated);
-        let text = story::verdict_sentence(&model.recording, finding);
+        let text = story::verdict_sentence(finding);
         paint.text(x + 2, area.y, (area.right() - 1).saturating_sub(x + 2), &text, Role::Text);
     } else {
         let mut x = area.x + 1;

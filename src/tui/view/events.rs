@@ -52,7 +52,7 @@ pub(super) fn line(model: &Model, paint: &mut Paint<'_>, area: Rect, y: u16, row
         None => ("", State::Step, None),
     };
     let x = area.x + 19;
-    paint.text(x, y, 13, place, Role::Title);
+    paint.name(x, y, 13, place, Role::Title);
     paint.sign(x + 14, y, paint.glyphs.of(state), state.role());
     let text = story::sentence(recording, row);
     let role = if msg.is_some() && msg == model.cursor.msg { Role::Message } else { Role::Text };

@@ -52,9 +52,9 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, y: u16) {
     };
     let crumb = format!(" {} ", glyphs.crumb);
     x = paint.text(x, y, room.saturating_sub(x), &crumb, Role::Dim);
-    x = paint.text(x, y, room.saturating_sub(x), &recording.origin.name, Role::Title);
+    x = paint.text(x, y, room.saturating_sub(x), recording.scenario.name(), Role::Title);
     // what does not fit is left out as a whole, the least important first
-    let parts = [recording.origin.profile.clone(), format!("seed {}", recording.origin.seed), run];
+    let parts = [recording.scenario.profile().to_owned(), format!("seed {}", recording.seed), run];
     let gap = if wide { bar.as_str() } else { "  " };
     let size = |part: &String| (part.chars().count() + gap.chars().count()) as u16;
     let mut shown: Vec<&String> = parts.iter().filter(|part| !part.is_empty()).collect();

@@ -77,7 +77,7 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         if let Some(sketch) = story::drawn(recording, row) {
             let x = area.x + 28;
             let name = recording.stage.name(sketch.at);
-            paint.text(x, y, 13, name, if future { Role::Dim } else { Role::Title });
+            paint.name(x, y, 13, name, if future { Role::Dim } else { Role::Title });
             paint.sign(x + 14, y, paint.glyphs.of(sketch.state), sketch.state.role());
             let text = story::sentence(recording, row);
             let role = if future { Role::Dim } else { Role::Text };

@@ -211,7 +211,7 @@ fn too_small(model: &Model, paint: &mut Paint<'_>) {
         format!("redeliver needs {}x{} cells", SMALLEST.0, SMALLEST.1),
         format!("this terminal has {}x{}", area.width, area.height),
         String::new(),
-        model.recording.origin.name.clone(),
+        model.recording.scenario.name().to_owned(),
         format!("ev {}  {}", model.cursor.at.step(), counts),
         String::new(),
         "make it larger, or q to quit".to_owned(),

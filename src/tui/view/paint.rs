@@ -30,13 +30,19 @@ impl<'a> Paint<'a> {
         self.styled(x, y, width, text, self.theme.of(role))
     }
 
+    /// Writes a name, cut in its middle when it is too long.
+    pub(super) fn name(&mut self, x: u16, y: u16, width: u16, name: &str, role: Role) -> u16 {
+        let fitted = self.glyphs.fit_name(name, usize::from(width));
+        self.text(x, y, width, &fitted, role)
+    }
+
     /// As [`Paint::text`], in any style.
     pub(super) fn styled(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
         let area = self.buf.area;
         if !(area.left()..area.right()).contains(&x) || !(area.top()..area.bottom()).contains(&y) {
             return x;
         }
-        let fitted = self.glyphs.fit(text, usize::from(width));
+        let fitted = self.glyphs.fit(&self.glyphs.spell(text), usize::from(width));
         self.buf.set_stringn(x, y, fitted, usize::from(width), style).0
     }
 
@@ -94,7 +100,7 @@ impl<'a> Paint<'a> {
         let room = usize::from(area.width.saturating_sub(4));
         for (y, title, role) in [(top, title, Role::Title), (bottom, below, Role::Dim)] {
             if !title.is_empty() {
-                let title = format!(" {} ", self.glyphs.fit(title, room));
+                let title = format!(" {} ", self.glyphs.fit_name(title, room));
                 let width = title.chars().count() as u16;
                 // a narrow box gives the cell in front of the title away
                 let x = left + if width + 3 <= area.width { 2 } else { 1 };

@@ -55,6 +55,12 @@ pub fn draw(picker: &Picker, buf: &mut Buffer) {
     }
     let count = format!("{} of {}", shown.len(), picker.entries.len());
     paint.text_right(width - 1, 1, 20, &count, Role::Dim);
+    if let Some(entry) = picker.chosen() {
+        paint.text(1, 2, width - 2, &entry.title, Role::Text);
+    }
+    if let Some(says) = &picker.ui.says {
+        paint.text(1, 2, width - 2, says, Role::Fault);
+    }
     let (list, preview) = areas((width, height));
     let inside = paint.frame(list, "Scenarios", "");
     let longest = shown.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0);

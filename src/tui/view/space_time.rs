@@ -58,7 +58,7 @@ impl Lanes {
 }
 
 /// The lanes that matter most when not all fit: the selected one, those of the selected message,
-/// and then from left to right.
+/// and then the busiest.
 fn choose(model: &Model, most: usize) -> Vec<Entity> {
     let recording = &model.recording;
     let notes = recording.history().notes();
@@ -71,7 +71,7 @@ fn choose(model: &Model, most: usize) -> Vec<Entity> {
                 .map(|place| recording.stage.place(notes[place].node, &notes[place].note)),
         );
     }
-    wanted.extend(recording.stage.lanes());
+    wanted.extend(recording.stage.busiest());
     let mut chosen = Vec::new();
     for entity in wanted {
         if chosen.len() < most && !chosen.contains(&entity) {
@@ -126,7 +126,7 @@ fn heads(model: &Model, paint: &mut Paint<'_>, lanes: &Lanes, list: Rect) {
             Some(entity) => {
                 let name = model.recording.stage.name(*entity);
                 let selected = model.cursor.entity == Some(*entity);
-                let end = paint.text(x, list.y, room, name, Role::Title);
+                let end = paint.name(x, list.y, room, name, Role::Title);
                 if selected {
                     paint.select(x, list.y, end - x);
                 }
@@ -280,7 +280,7 @@ fn explain(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         at = paint.text(at, area.y + 2, area.right().saturating_sub(at), &text, role) + 2;
     }
     let at = model.cursor.at;
-    let told = story::sentence(&model.recording, at);
+    let told = story::whole_sentence(&model.recording, at);
     let lines = [
         ("Selected", format!("ev {}  {told}", at.step())),
         ("Cause", story::cause_chain(model, glyphs)),

@@ -4,16 +4,15 @@ use ratatui::layout::Rect;
 
 use super::dock::mark;
 use super::paint::Paint;
-use super::space_time::wrap;
 use crate::tui::model::Model;
 use crate::tui::story;
 use crate::tui::theme::Role;
 use crate::tui::verdicts::Known;
 
 /// The list, and the lines about the selected one below it.
-fn split(area: Rect) -> (Rect, Rect) {
-    let foot = if area.height >= 16 { 7 } else { 3 };
-    let list = Rect { height: area.height.saturating_sub(foot), ..area };
+fn split(model: &Model, area: Rect) -> (Rect, Rect) {
+    let list = model.recording.findings.len() as u16;
+    let list = Rect { height: list.min(area.height / 2), ..area };
     (list, Rect { y: list.bottom(), height: area.height - list.height, ..area })
 }
 
@@ -23,12 +22,12 @@ fn seen(model: &Model, list: Rect) -> std::ops::Range<usize> {
 }
 
 pub(super) fn at(model: &Model, area: Rect, y: u16) -> Option<usize> {
-    let (list, _) = split(area);
+    let (list, _) = split(model, area);
     seen(model, list).nth(usize::from(y.checked_sub(list.y)?)).filter(|_| y < list.bottom())
 }
 
 pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let (list, foot) = split(area);
+    let (list, foot) = split(model, area);
     let (no, len) = (model.cursor.at.step(), model.recording.len());
     if model.recording.findings.is_empty() {
         let text = "This scenario judges no guarantee.";
@@ -59,31 +58,44 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     details(model, paint, foot);
 }
 
-/// The selected guarantee in sentences.
+/// The selected guarantee in sentences: what broke it, what led there, which setting allowed it,
+/// and what each party knew.
 fn details(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let Some(finding) = model.recording.findings.get(model.ui.verdict) else { return };
     paint.rule(area, area.y);
-    let width = area.width.saturating_sub(12);
-    let mut lines = Vec::new();
-    match finding.violated_at() {
-        Some(at) => {
-            lines.push(("Broken", story::verdict_sentence(&model.recording, finding)));
-            let chain = story::chain_of(&model.recording, at, finding.msg(), paint.glyphs);
-            lines.push(("Cause", chain));
-        }
-        None => lines.push(("Verdict", story::verdict_sentence(&model.recording, finding))),
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    let Some(why) = &finding.why else {
+        lines.push(("Verdict", story::verdict_sentence(finding)));
+        return write(paint, area, &lines);
+    };
+    lines.push(("Broken", story::verdict_sentence(finding)));
+    for (place, link) in why.chain.iter().skip(1).enumerate() {
+        let word = if place == 0 { "Cause" } else { "" };
+        lines.push((word, format!("{} ev {}  {}", paint.glyphs.left, link.step, link.what)));
     }
-    let mut y = area.y + 1;
-    for (word, text) in lines {
-        if y >= area.bottom() {
-            return;
-        }
+    let mut more = Vec::new();
+    if let Some(setting) = &why.setting {
+        let place = match (setting.place, &setting.line) {
+            (Some((line, column)), Some(text)) => format!("line {line}:{column}  {text}"),
+            _ => "by default".to_owned(),
+        };
+        more.push(("Setting", format!("{}  {place}", setting.path)));
+    }
+    for (place, (who, what)) in why.knows.iter().enumerate() {
+        more.push((if place == 0 { "Knows" } else { "" }, format!("{who}: {what}")));
+    }
+    // where there is not enough room, the far end of the causes is left out first
+    let room = usize::from(area.height.saturating_sub(1));
+    let causes = room.saturating_sub(more.len()).max(2);
+    lines.truncate(causes);
+    lines.extend(more);
+    write(paint, area, &lines);
+}
+
+fn write(paint: &mut Paint<'_>, area: Rect, lines: &[(&str, String)]) {
+    let width = area.width.saturating_sub(12);
+    for (y, (word, text)) in (area.y + 1..area.bottom()).zip(lines) {
         paint.text(area.x + 1, y, 9, word, Role::Dim);
-        for line in wrap(&text, usize::from(width)).into_iter().take(2) {
-            if y < area.bottom() {
-                paint.text(area.x + 11, y, width, &line, Role::Text);
-            }
-            y += 1;
-        }
+        paint.text(area.x + 11, y, width, text, Role::Text);
     }
 }

@@ -6,6 +6,7 @@ mod place;
 use ratatui::layout::{Position, Rect};
 
 use super::paint::Paint;
+use crate::check::Role as Part;
 use crate::client::{Awaits, Consumer, Producer, Session};
 use crate::kernel::{Health, Link, NodeId};
 use crate::rabbit::QueueView;
@@ -102,19 +103,19 @@ fn draw_queue(
     let (x, width) = (area.x + 1, area.width.saturating_sub(2));
     let selected = model.cursor.entity == Some(entity);
     let Some(view) = view else {
-        let end = paint.text(x, area.y, width, name, Role::Dim);
-        paint.text(end + 1, area.y, (x + width).saturating_sub(end + 1), "not there", Role::Down);
+        let right = paint.text_right(x + width, area.y, width, "?", Role::Down);
+        paint.name(x, area.y, right.saturating_sub(x + 1), name, Role::Dim);
         return;
     };
     let glyphs = paint.glyphs;
     let counts = format!("{}{} {}{}", glyphs.ready, view.ready, glyphs.unacked, view.unacked);
     if area.height == 1 {
         let right = paint.text_right(x + width, area.y, width, &counts, Role::Ready);
-        paint.text(x, area.y, right.saturating_sub(x + 1), name, Role::Title);
+        paint.name(x, area.y, right.saturating_sub(x + 1), name, Role::Title);
     } else {
         let kind = format!("{:?}", view.kind).to_lowercase();
         let right = paint.text_right(x + width, area.y, width, &kind, Role::Dim);
-        paint.text(x, area.y, right.saturating_sub(x + 1), name, Role::Title);
+        paint.name(x, area.y, right.saturating_sub(x + 1), name, Role::Title);
         let ready = [(State::Ready, view.ready, &view.messages)];
         let both = [ready[0], (State::Unacked, view.unacked, &view.held)];
         if area.height == 2 {
@@ -229,8 +230,8 @@ fn draw_client(model: &Model, world: &World, paint: &mut Paint<'_>, client: &Cli
         let (text, role) = &lines[0];
         let word = text.strip_prefix("sent ").or(text.strip_prefix("effects ")).unwrap_or(text);
         let word = word.split(' ').take(2).collect::<Vec<_>>().join(" ");
-        let word = match entity {
-            Entity::Service(_) => format!("{} {word}", paint.glyphs.effect),
+        let word = match model.recording.stage.part_of(entity) {
+            Some(Part::Service) => format!("{} {word}", paint.glyphs.effect),
             _ => word,
         };
         let room = area.width / 2;

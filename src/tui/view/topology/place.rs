@@ -4,7 +4,7 @@
 use ratatui::layout::Rect;
 
 use crate::check::Role as Part;
-use crate::kernel::NodeId;
+use crate::kernel::{Health, NodeId};
 use crate::tui::model::Model;
 use crate::tui::stage::Entity;
 
@@ -42,10 +42,10 @@ struct Columns {
 /// Begin and width of the three columns.
 fn columns(area: Rect) -> Columns {
     let width = area.width;
-    let [left, gap, middle, right] = if width >= 76 { [17, 10, 22, 17] } else { [14, 7, 18, 14] };
+    let [left, gap, middle, right] = if width >= 76 { [17, 9, 22, 17] } else { [14, 7, 18, 14] };
     let spare = width.saturating_sub(left + 2 * gap + middle + right);
-    let middle = middle + (spare / 3).min(10);
-    let right = right + (spare / 3).min(10);
+    let middle = middle + (spare * 2 / 3).min(14);
+    let right = right + (spare / 4).min(10);
     let gap = (width.saturating_sub(left + middle + right) / 2).min(16);
     let x = area.x + width.saturating_sub(left + 2 * gap + middle + right) / 2;
     Columns {
@@ -96,6 +96,14 @@ impl Plan {
     }
 }
 
+/// Whether a queue is there; all are where the broker cannot say.
+fn exists(model: &Model, node: NodeId, entity: Entity) -> bool {
+    let Entity::Queue(id) = entity else { return false };
+    let world = model.world();
+    let broker = world.node(node).as_broker();
+    world.health(node) != Health::Up || broker.is_some_and(|broker| broker.queue(id).is_some())
+}
+
 /// Brokers share the middle; each queue has three lines, two or one.
 fn hosts(model: &Model, area: Rect, (x, width): (u16, u16), lowest: u16) -> Vec<Host> {
     let stage = &model.recording.stage;
@@ -114,9 +122,7 @@ fn hosts(model: &Model, area: Rect, (x, width): (u16, u16), lowest: u16) -> Vec<
             .lanes()
             .iter()
             .copied()
-            .filter(|entity| {
-                matches!(entity, Entity::Queue(_)) && stage.host(*entity) == Some(node)
-            })
+            .filter(|entity| stage.host(*entity) == Some(node) && exists(model, node, *entity))
             .collect();
         let room = share - 2;
         let lines = [3, 2].into_iter().find(|lines| queues.len() * lines <= usize::from(room));
