@@ -126,9 +126,10 @@ impl Screen {
         }));
         let ended = Arc::new(AtomicBool::new(false));
         #[cfg(unix)]
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&ended))?;
-        }
+        signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&ended))?;
+        // the terminal itself is gone: there is nothing to restore, and reading from it never ends
+        let always = Arc::new(AtomicBool::new(true));
+        signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGHUP, 129, always)?;
         if let Err(error) = take(mouse) {
             give_back();
             return Err(error.into());
