@@ -700,7 +700,7 @@ impl Ledger {
     fn held_copy(&self, msg: MessageId, queue: QueueId) -> Option<(u32, u32)> {
         let play = self.book.get(msg).play()?;
         let held =
-            |token: &Token| token.queue == queue.0 && !token.ready() && !token.has(mark::NO_ACK);
+            |token: &Token| token.queue == queue.0 && token.held() && !token.has(mark::NO_ACK);
         let answered = |token: &Token| held(token) && token.has(mark::ANSWERED);
         let at = self.book.find(play, answered).or_else(|| self.book.find(play, held))?;
         Some((play, at))
