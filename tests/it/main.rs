@@ -5,6 +5,7 @@ mod clients;
 mod determinism;
 mod exhaustive;
 mod healthy;
+mod mutants;
 mod theory;
 #[cfg(feature = "tui")]
 mod tui;
