@@ -13,10 +13,10 @@ impl Ledger {
     pub fn verdicts(&self, end: End) -> Verdicts {
         let mut found = self.breaches.clone();
         let open = self.judge_end(end, &mut found);
-        if let Some(breach) = found.at_mut(Class::PoisonLoop, Point::Delivery) {
-            if let Some(msg) = breach.msg {
-                breach.how = How::Deliveries(self.deliveries(msg));
-            }
+        if let Some(breach) = found.at_mut(Class::PoisonLoop, Point::Delivery)
+            && let Some(msg) = breach.msg
+        {
+            breach.how = How::Deliveries(self.deliveries(msg));
         }
         let judged = Class::ALL.into_iter().filter(|&class| self.rules.judges(class));
         let classes =

@@ -92,11 +92,9 @@ impl Picker {
             Key::End => self.select(isize::MAX),
             Key::PageUp => self.scrolled = self.scrolled.saturating_sub(10),
             Key::PageDown => self.scrolled += 10,
-            Key::Ctrl('t') => {
-                if !self.ui.no_color {
-                    let next = self.ui.theme.palette.next();
-                    self.ui.theme = Theme::new(next, self.ui.true_color);
-                }
+            Key::Ctrl('t') if !self.ui.no_color => {
+                let next = self.ui.theme.palette.next();
+                self.ui.theme = Theme::new(next, self.ui.true_color);
             }
             Key::Backspace => {
                 self.filter.pop();

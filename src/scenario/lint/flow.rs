@@ -54,7 +54,7 @@ pub(super) fn check(tree: &Tree, names: &Names, problems: &mut Problems) {
 
 /// Everything that clients publish: exchange, routing key, and where that stands.
 fn published(tree: &Tree) -> Vec<(&str, String, &Spot)> {
-    fn target<'a>(table: &'a Tree) -> Option<(&'a str, String, &'a Spot)> {
+    fn target(table: &Tree) -> Option<(&str, String, &Spot)> {
         let key = table.text("routing_key")?.to_owned();
         Some((table.text("exchange")?, key, table.spot_of("routing_key")))
     }

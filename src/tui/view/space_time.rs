@@ -250,7 +250,7 @@ fn draw_sketch(model: &Model, paint: &mut Paint<'_>, lanes: &Lanes, y: u16, sket
         let next = if to + 1 < lanes.len() { lanes.x(to + 1) } else { lanes.right };
         let room = next.saturating_sub(after + 1);
         if sketch.tail.chars().count() as u16 <= room {
-            paint.text(after, y, room, &sketch.tail, Role::Dim);
+            paint.text(after, y, room, sketch.tail, Role::Dim);
         }
     }
 }
