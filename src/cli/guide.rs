@@ -64,9 +64,6 @@ pub(super) fn guide(args: &GuideArgs) -> anyhow::Result<Outcome> {
 fn scenarios() -> anyhow::Result<Vec<Scenario>> {
     embedded::ALL
         .iter()
-        .map(|it| match Scenario::load(it.name, it.text, &[]) {
-            Ok((scenario, _)) => Ok(scenario),
-            Err(problems) => Err(anyhow!("{}: {problems}", it.name)),
-        })
+        .map(|it| it.load().map_err(|problems| anyhow!("{}: {problems}", it.name)))
         .collect()
 }

@@ -1,7 +1,7 @@
 //! `redeliver list`, `redeliver schema`, and what is said when no command is given.
 
 use super::{Outcome, out};
-use crate::scenario::{Scenario, embedded, json_schema};
+use crate::scenario::{embedded, json_schema};
 
 pub(super) fn list() -> anyhow::Result<Outcome> {
     let width = embedded::ALL.iter().map(|one| one.name.len()).max().unwrap_or(0);
@@ -15,8 +15,8 @@ pub(super) fn list() -> anyhow::Result<Outcome> {
             text += &format!("{}\n", one.group);
             group = one.group;
         }
-        let title = match Scenario::load(one.name, one.text, &[]) {
-            Ok((scenario, _)) => scenario.title().to_owned(),
+        let title = match one.load() {
+            Ok(scenario) => scenario.title().to_owned(),
             Err(problems) => format!("({} errors: see `redeliver check`)", problems.errors()),
         };
         text += &format!("  {:width$}  {title}\n", one.name);

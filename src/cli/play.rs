@@ -32,7 +32,7 @@ pub(super) fn pick() -> anyhow::Result<Outcome> {
     let entries = embedded::ALL
         .iter()
         .map(|it| {
-            let loaded = Scenario::load(it.name, it.text, &[]).ok().map(|(scenario, _)| scenario);
+            let loaded = it.load().ok();
             let claims: Vec<String> = loaded
                 .iter()
                 .flat_map(|scenario| scenario.claims().map(str::to_owned).collect::<Vec<_>>())

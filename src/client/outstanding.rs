@@ -63,6 +63,16 @@ impl<T> Outstanding<T> {
         Some((its, entry))
     }
 
+    /// Takes the next one that this answer of the broker is about: it is called until there is none.
+    /// With `multiple` that is every one up to `tag`, where 0 stands for all there are.
+    pub(super) fn next_answered(&mut self, tag: u64, multiple: bool) -> Option<(u64, T)> {
+        if multiple {
+            self.take_up_to(if tag == 0 { u64::MAX } else { tag })
+        } else {
+            Some((tag, self.take(tag)?))
+        }
+    }
+
     fn trim(&mut self) {
         while let Some(None) = self.entries.front() {
             self.entries.pop_front();

@@ -8,7 +8,7 @@ use super::node::{Node, Talk};
 use super::step::NodeId;
 use super::time::Time;
 use super::timeline::{Setup, Timeline};
-use super::world::{NoteOf, Words};
+use super::world::Words;
 
 /// A note as the history keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,6 +245,3 @@ impl<N: Node> Run<N> {
         Some(run)
     }
 }
-
-/// The notes of a node type's run, as a slice.
-pub type Notes<N> = [Noted<NoteOf<N>>];

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::judged::{find, quick};
+use super::judged::FirstSeen;
 use super::text::Style;
 use crate::check::Outcome;
 use crate::kernel::StepNo;
@@ -87,7 +87,8 @@ pub fn examine(claim: &'static Claim, scenarios: &[Scenario]) -> Examined {
 
 fn evidence(scenario: &Scenario) -> Evidence {
     let seed = scenario.seed();
-    let outcome = quick(scenario, seed, MOST_STEPS).outcome;
+    let mut seen = FirstSeen::new(scenario.shows());
+    let outcome = scenario.judge_with(seed, MOST_STEPS, &mut seen);
     let truths = scenario.truths();
     let truth = truths.iter().map(|it| it.met(&outcome)).max();
     let facts = truths
@@ -101,16 +102,13 @@ fn evidence(scenario: &Scenario) -> Evidence {
         facts,
         met: super::judged::met(scenario, &outcome),
         seed,
-        at: deciding(scenario, seed, &outcome),
+        at: seen.step().unwrap_or_else(|| deciding(scenario, &outcome)),
     }
 }
 
-/// The event to look at: the one the scenario names, or the first violation of a guarantee that
-/// its claim is about, or the first violation of all, or the end.
-fn deciding(scenario: &Scenario, seed: u64, outcome: &Outcome) -> StepNo {
-    if let Some(step) = scenario.shows().and_then(|cue| find(scenario, seed, cue)) {
-        return step;
-    }
+/// The event to look at where the scenario names none: the first violation of a guarantee that its
+/// claim is about, or the first violation of all, or the end.
+fn deciding(scenario: &Scenario, outcome: &Outcome) -> StepNo {
     let named = scenario.truths().iter().chain(scenario.expectations());
     let broken =
         named.filter_map(|it| outcome.verdicts.named(&it.name)?.breach().map(|breach| breach.step));

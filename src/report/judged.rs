@@ -3,10 +3,10 @@
 use super::explain::{Explanation, explain};
 use super::narrate::Names;
 use crate::check::{Audit, Outcome};
-use crate::kernel::{RunHash, StepNo, Watch};
+use crate::kernel::{RunHash, Seen, StepNo, Talk, Watch};
 use crate::scenario::{Met, Scenario};
 use crate::system::{History, Run, Timeline};
-use crate::talk::Mq;
+use crate::talk::{Cue, Mq, Note};
 
 /// A judged run. Its history was seen, but only violations are explained from it.
 pub struct Judged<'a> {
@@ -86,28 +86,46 @@ pub fn record(scenario: &Scenario, seed: u64, most: u64) -> (Run, Outcome) {
     let mut audit = Audit::new(scenario.rules().clone());
     let system = scenario.system();
     let run = Run::record_with(system.seeded(seed), system.horizon, most, &mut audit);
-    let end = scenario.end(run.last(), run.cut_off());
-    let outcome = audit.finish(end, scenario.cast());
+    let outcome = finish(scenario, &run, &audit);
     (run, outcome)
 }
 
-/// The step at which a cue is seen in a run of a scenario.
-pub fn find(scenario: &Scenario, seed: u64, cue: &crate::talk::Cue) -> Option<StepNo> {
-    struct Find {
-        cue: crate::talk::Cue,
-        found: Option<StepNo>,
+/// The verdicts of a run that was recorded without an audit, such as a fork.
+pub fn of_run(scenario: &Scenario, run: &Run) -> Outcome {
+    let mut audit = Audit::new(scenario.rules().clone());
+    run.history().show(&mut audit);
+    finish(scenario, run, &audit)
+}
+
+fn finish(scenario: &Scenario, run: &Run, audit: &Audit) -> Outcome {
+    audit.finish(scenario.end(run.last(), run.cut_off()), scenario.cast())
+}
+
+/// Watches for the first note that a cue waits for.
+pub struct FirstSeen {
+    cue: Option<Cue>,
+    step: Option<StepNo>,
+}
+
+impl FirstSeen {
+    /// Watches for this cue; for nothing when there is none.
+    pub fn new(cue: Option<&Cue>) -> FirstSeen {
+        FirstSeen { cue: cue.cloned(), step: None }
     }
-    impl Watch<Mq> for Find {
-        fn note(&mut self, seen: crate::kernel::Seen<'_, crate::talk::Note>) {
-            use crate::kernel::Talk;
-            if self.found.is_none() && Mq::matches(&mut self.cue, seen.node, seen.note) {
-                self.found = Some(seen.step);
-            }
+
+    /// The step in which it was seen.
+    pub fn step(&self) -> Option<StepNo> {
+        self.step
+    }
+}
+
+impl Watch<Mq> for FirstSeen {
+    fn note(&mut self, seen: Seen<'_, Note>) {
+        if let Some(cue) = &mut self.cue
+            && self.step.is_none()
+            && Mq::matches(cue, seen.node, seen.note)
+        {
+            self.step = Some(seen.step);
         }
     }
-    let mut find = Find { cue: cue.clone(), found: None };
-    let system = scenario.system();
-    let mut timeline: Timeline = Timeline::new(&system.seeded(seed), &mut find);
-    while find.found.is_none() && timeline.step(system.horizon, &mut find) {}
-    find.found
 }

@@ -1,5 +1,7 @@
 //! The scenarios that the program carries with it.
 
+use super::{Problems, Scenario};
+
 /// An embedded scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Embedded {
@@ -9,6 +11,16 @@ pub struct Embedded {
     pub name: &'static str,
     /// Its text.
     pub text: &'static str,
+}
+
+impl Embedded {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What is wrong with it: a defect of this program, since a test reads them all.
+    pub fn load(&self) -> Result<Scenario, Problems> {
+        Scenario::load(self.name, self.text, &[]).map(|(scenario, _)| scenario)
+    }
 }
 
 /// Names the files of one folder once; a test compares the list with the folder.

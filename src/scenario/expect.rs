@@ -242,12 +242,12 @@ pub(super) fn facts(rules: &Rules, cast: &Cast) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Scenario, embedded};
+    use crate::scenario::embedded;
 
     #[test]
     fn every_number_of_a_run_can_be_expected() {
         for one in embedded::ALL.iter().filter(|one| one.group == "basics") {
-            let (scenario, _) = Scenario::load(one.name, one.text, &[]).expect("it is valid");
+            let scenario = one.load().expect("it is valid");
             let outcome = scenario.judge(1);
             let names = facts(scenario.rules(), scenario.cast());
             for (name, _) in outcome.facts.iter() {

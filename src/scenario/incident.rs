@@ -272,6 +272,9 @@ fn check_times(tree: &Tree, incidents: &[Incident], problems: &mut Problems) {
     }
 }
 
+/// Where a participant stands, since when, and the fault that put it there.
+type Standing<'a> = (State, Option<(Span, &'a Spot)>);
+
 /// Where a participant stands while the planned faults pass.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum State {
@@ -297,7 +300,7 @@ fn check_order(tree: &Tree, incidents: &[Incident], problems: &mut Problems) {
     }
     planned.sort_by_key(|(at, ..)| *at);
     moved.extend(mortal(tree));
-    let mut states: BTreeMap<String, (State, Option<(Span, &Spot)>)> = BTreeMap::new();
+    let mut states: BTreeMap<String, Standing<'_>> = BTreeMap::new();
     for client in tree.tables("producer").chain(tree.tables("consumer")) {
         if client.entry("joined").is_some() && !client.flag("joined") {
             let n = client.number::<usize>("instances");

@@ -124,8 +124,8 @@ pub struct Index {
 impl Index {
     /// Reads the whole history, once.
     pub fn new(history: &History<Mq>, stage: &Stage) -> Index {
-        let mut index = Index::default();
-        index.health = vec![vec![(0, Health::Up)]; stage.len()];
+        let health = vec![vec![(0, Health::Up)]; stage.len()];
+        let mut index = Index { health, ..Index::default() };
         index.gather_rows(history);
         index.gather_messages(history);
         index.gather_faults(history);

@@ -3,9 +3,9 @@
 use super::index::{Index, Mark, MarkKind, Row, time_of};
 use super::stage::Stage;
 use super::verdicts::{self, Finding};
-use crate::check::Audit;
+use crate::check::Outcome;
 use crate::kernel::{StepNo, Time};
-use crate::report::Names;
+use crate::report::{Names, judged};
 use crate::scenario::{Scenario, embedded};
 use crate::system::{History, Run, Step, Timeline};
 use crate::talk::MessageId;
@@ -38,8 +38,8 @@ impl Recording {
     /// Runs `scenario`, and reads what happened. `settings` are those of the command line that
     /// `scenario` was read with.
     pub fn new(scenario: Scenario, seed: u64, settings: Vec<String>) -> Recording {
-        let run = scenario.system().run(seed, MOST_STEPS);
-        Recording::of_run(scenario, seed, settings, 'A', run)
+        let (run, outcome) = judged::record(&scenario, seed, MOST_STEPS);
+        Recording::of_run(scenario, seed, settings, 'A', run, &outcome)
     }
 
     fn of_run(
@@ -48,14 +48,11 @@ impl Recording {
         settings: Vec<String>,
         letter: char,
         run: Run,
+        outcome: &Outcome,
     ) -> Recording {
         let history = run.history();
         let stage = Stage::new(Names::new(scenario.cast().clone(), history), history);
         let index = Index::new(history, &stage);
-        let mut audit = Audit::new(scenario.rules().clone());
-        history.show(&mut audit);
-        let end = scenario.end(run.last(), run.cut_off());
-        let outcome = audit.finish(end, scenario.cast());
         let findings = verdicts::findings(&scenario, stage.names(), history, &outcome.verdicts);
         let mut marks = index.marks().to_vec();
         marks.extend(findings.iter().filter_map(|finding| {
@@ -73,7 +70,8 @@ impl Recording {
         let run = self.run.fork(no, step, MOST_STEPS)?;
         let letter = if self.letter == 'A' { 'B' } else { 'A' };
         let (scenario, settings) = (self.scenario.clone(), self.settings.clone());
-        Some(Recording::of_run(scenario, self.seed, settings, letter, run))
+        let outcome = judged::of_run(&scenario, &run);
+        Some(Recording::of_run(scenario, self.seed, settings, letter, run, &outcome))
     }
 
     /// What happened.

@@ -228,7 +228,6 @@ impl Script {
     }
 
     /// Adds a publish; returns the message's number.
-    #[expect(clippy::too_many_arguments, reason = "a publish is all of this")]
     pub fn publish(
         &mut self,
         actor: usize,

@@ -13,10 +13,7 @@ fn seeds() -> u64 {
 fn scenarios() -> Vec<Scenario> {
     embedded::ALL
         .iter()
-        .map(|it| {
-            let loaded = Scenario::load(it.name, it.text, &[]);
-            loaded.unwrap_or_else(|problems| panic!("{}: {problems}", it.name)).0
-        })
+        .map(|it| it.load().unwrap_or_else(|problems| panic!("{}: {problems}", it.name)))
         .collect()
 }
 

@@ -125,7 +125,7 @@ fn swarm(seed: u64) -> String {
     ];
     if quorum {
         arguments.push(draw.one(&["", "x-delivery-limit = 3"]));
-        if arguments[0] != "" {
+        if !arguments[0].is_empty() {
             arguments.push(draw.one(&[
                 "",
                 "x-dead-letter-strategy = \"at-least-once\", x-overflow = \"reject-publish\"",

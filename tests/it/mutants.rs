@@ -145,7 +145,7 @@ impl Mutant {
     /// True for every `n`th time.
     fn every(&mut self, n: u32) -> bool {
         self.seen += 1;
-        self.seen % n == 0
+        self.seen.is_multiple_of(n)
     }
 
     /// What reaches the inner node.
@@ -245,10 +245,10 @@ impl Mutant {
                 // any open channel will do; that of the producer is the first client's
                 more.push(request(PRODUCER, 1, Method::Publish { mandatory: false, message }));
             }
-            (Wrong::Withholds, Effect::Send { msg: Msg::Reply(reply), .. }) => {
-                if matches!(reply.frame, Frame::Deliver { .. }) && self.every(10) {
-                    return;
-                }
+            (Wrong::Withholds, Effect::Send { msg: Msg::Reply(reply), .. })
+                if matches!(reply.frame, Frame::Deliver { .. }) && self.every(10) =>
+            {
+                return;
             }
             _ => {}
         }

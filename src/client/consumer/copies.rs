@@ -24,12 +24,7 @@ impl<H: Handler> Consumer<H> {
         acked: bool,
         ctx: &mut Ctx<'_, Mq>,
     ) {
-        if multiple {
-            let upto = if tag == 0 { u64::MAX } else { tag }; // 0 stands for all there are
-            while let Some((_, copied)) = self.copies.take_up_to(upto) {
-                self.copy_answered(copied, acked, ctx);
-            }
-        } else if let Some(copied) = self.copies.take(tag) {
+        while let Some((_, copied)) = self.copies.next_answered(tag, multiple) {
             self.copy_answered(copied, acked, ctx);
         }
     }

@@ -12,13 +12,7 @@ impl Producer {
         acked: bool,
         ctx: &mut Ctx<'_, Mq>,
     ) {
-        if multiple {
-            // Tag 0 stands for all there are.
-            let upto = if tag == 0 { u64::MAX } else { tag };
-            while let Some((tag, pending)) = self.on_the_wire.take_up_to(upto) {
-                self.settle_publish(tag, pending, acked, ctx);
-            }
-        } else if let Some(pending) = self.on_the_wire.take(tag) {
+        while let Some((tag, pending)) = self.on_the_wire.next_answered(tag, multiple) {
             self.settle_publish(tag, pending, acked, ctx);
         }
         self.fill(ctx);
