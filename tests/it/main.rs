@@ -2,7 +2,7 @@
 
 mod architecture;
 mod clients;
-mod determinism;
+mod embedded;
 mod exhaustive;
 mod healthy;
 mod mutants;
