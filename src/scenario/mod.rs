@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 pub use expect::{Expectation, Met, Want};
 pub use problem::{Problem, Problems, Severity, Source, Spot};
-pub use run::{Estimate, MOST_STEPS};
+pub use run::{Estimate, MOST_STEPS, size};
 pub use schema::json_schema;
 pub use template::template;
 
@@ -51,6 +51,7 @@ pub struct Scenario {
     built: Built,
     expectations: Vec<Expectation>,
     truths: Vec<Expectation>,
+    settings: Vec<String>,
     shows: Option<Cue>,
 }
 
@@ -110,7 +111,10 @@ impl Scenario {
             return Err(problems.sorted());
         }
         let name = stem(name).to_owned();
-        Ok((Scenario { name, source, tree, built, expectations, truths, shows }, problems.sorted()))
+        let settings = overrides.to_vec();
+        let scenario =
+            Scenario { name, source, tree, built, expectations, truths, settings, shows };
+        Ok((scenario, problems.sorted()))
     }
 
     /// As [`Scenario::load`], for the bytes of a file, which may be no text at all.
@@ -133,6 +137,15 @@ impl Scenario {
     /// Its name: that of its file, without folder and ending.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What a command line calls it: an embedded one by its name, another by its file, and the
+    /// settings that it was read with.
+    pub fn command(&self) -> String {
+        let embedded = embedded::find(&self.name).is_some_and(|it| it.text == self.source.text);
+        let address = if embedded { &self.name } else { &self.source.name };
+        let settings = self.settings.iter().map(|setting| format!(" --set {}", quoted(setting)));
+        quoted(address) + &settings.collect::<String>()
     }
 
     /// The line that says what it shows.
@@ -258,6 +271,15 @@ fn too_large(name: &str, bytes: &[u8]) -> Problem {
     let title = format!("this file is too large: a scenario has at most {LARGEST} bytes");
     Problem::error(&Spot::new(&source, 0..line.len()), title)
         .help("is it a scenario? `messages = 100000` says as much as a hundred thousand lines")
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:%+,@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// The last part of a path, without its ending.

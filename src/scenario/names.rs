@@ -249,7 +249,8 @@ impl Names {
                 Some(table) => format!("no {noun} is declared: write {table} name = \"{name}\""),
                 None => format!("no {noun} is declared"),
             }),
-            known => problem.help(format!("there are: {}", known.join(", "))),
+            [only] => problem.help(format!("there is only `{only}`")),
+            known => problem.help(format!("there are {}", known.join(", "))),
         }
     }
 }

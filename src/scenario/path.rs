@@ -61,7 +61,10 @@ impl Walk<'_> {
         let path = &self.whole[..from];
         match nearest(word, known.iter().copied()) {
             Some(near) => problem.help(format!("did you mean `{path}{near}`?")),
-            None => problem.help(format!("there are {}", known.join(", "))),
+            None => match known {
+                [only] => problem.help(format!("there is only `{path}{only}`")),
+                _ => problem.help(format!("there are {}", known.join(", "))),
+            },
         }
     }
 

@@ -203,6 +203,13 @@ impl Problems {
         self.0.extend(others.into_iter().filter(|problem| !excused(problem)));
     }
 
+    /// With one more, in its place, if there is one.
+    #[must_use]
+    pub fn with(mut self, problem: Option<Problem>) -> Problems {
+        self.0.extend(problem);
+        self.sorted()
+    }
+
     /// Whether there is no error among them.
     pub fn may_run(&self) -> bool {
         self.0.iter().all(|problem| problem.severity != Severity::Error)

@@ -1,5 +1,6 @@
 //! Producers, consumers and services: settings that need or exclude each other.
 
+use crate::kernel::Dist;
 use crate::rabbit::TimeoutScope;
 use crate::scenario::build::profile;
 use crate::scenario::keys::MESSAGES;
@@ -10,6 +11,7 @@ use crate::scenario::tree::{Entry, Tree};
 pub(super) fn check(tree: &Tree, names: &Names, problems: &mut Problems) {
     for table in tree.tables("producer") {
         producer(table, problems);
+        in_time(table, tree, problems);
         for poison in table.tables("poison") {
             ill(poison, table, problems);
         }
@@ -80,6 +82,29 @@ fn producer(table: &Tree, problems: &mut Problems) {
             problems
                 .push(Problem::error(publish.spot_of("expiration"), title).help("write \"60000\""));
         }
+    }
+}
+
+/// Messages that never come about, because the run ends before.
+fn in_time(table: &Tree, tree: &Tree, problems: &mut Problems) {
+    let (Some(horizon), Some(Dist::Fixed(gap))) = (tree.span("horizon"), table.dist("rate")) else {
+        return;
+    };
+    if table.text("pace") != Some("rate") || gap.is_zero() || table.has("joined") {
+        return;
+    }
+    let begins = table.span("begins").unwrap_or_default();
+    let left = horizon.as_nanos().saturating_sub(begins.as_nanos());
+    let most = left / gap.as_nanos() + 1;
+    let messages: u64 = table.number("messages");
+    if messages > most {
+        let title =
+            format!("only about {most} of {messages} messages are submitted before the horizon");
+        problems.push(
+            Problem::warning(table.spot_of("messages"), title)
+                .also(tree.spot_of("horizon"), "the run ends here")
+                .help("lengthen `horizon`, raise `rate`, or lower `messages`"),
+        );
     }
 }
 
