@@ -12,15 +12,12 @@ use crate::report::{Judged, Style, Summary, data, judged, text};
 use crate::scenario::{MOST_STEPS, Met, Scenario};
 
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
-    let seeds = args.seed.as_deref().map(seeds).transpose()?;
-    let several = seeds.as_ref().map_or(0, |seeds| seeds.end() - seeds.start());
-    if several > 0 && args.format == Format::Jsonl {
-        bail!("--format jsonl exports the history of one run: give one seed");
-    }
-    let copies = several.saturating_add(1).min(args.jobs.into());
-    let Some(scenario) = source::load(&args.scenario, copies)? else { return Ok(Outcome::Wrong) };
+    let Some(scenario) = source::load(&args.scenario)? else { return Ok(Outcome::Wrong) };
     let style = Style { ascii: args.ascii, verbose: args.verbose };
-    let seeds = seeds.unwrap_or_else(|| scenario.seed()..=scenario.seed());
+    let seeds = match &args.seed {
+        None => scenario.seed()..=scenario.seed(),
+        Some(text) => seeds(text)?,
+    };
     if seeds.start() == seeds.end() {
         one(&scenario, *seeds.start(), args.format, style)
     } else {
@@ -57,9 +54,9 @@ impl From<Met> for Outcome {
 
 fn one(scenario: &Scenario, seed: u64, format: Format, style: Style) -> anyhow::Result<Outcome> {
     if format == Format::Jsonl {
-        let mut lines = out::Lines::new();
-        let outcome = data::jsonl(scenario, seed, MOST_STEPS, |line| lines.print(line))?;
-        lines.finish()?;
+        let (run, outcome) = judged::record(scenario, seed, MOST_STEPS);
+        let names = crate::report::Names::new(scenario.cast().clone(), run.history());
+        data::jsonl(run.history(), &names, out::print)?;
         return Ok(judged::met(scenario, &outcome).into());
     }
     let judged = Judged::new(scenario, seed, MOST_STEPS);
@@ -78,13 +75,15 @@ fn many(
     args: &RunArgs,
     style: Style,
 ) -> anyhow::Result<Outcome> {
-    let bar = progress((seeds.end() - seeds.start()).saturating_add(1));
+    if args.format == Format::Jsonl {
+        bail!("--format jsonl exports the history of one run: give one seed");
+    }
+    let bar = progress(seeds.end() - seeds.start() + 1);
     let summary = all(scenario, seeds, args.jobs.into(), &bar);
     bar.finish_and_clear();
     match args.format {
         Format::Json => out::print(&format!("{:#}\n", summary.json(scenario.name())))?,
-        Format::Markdown => out::print(&summary.markdown(scenario))?,
-        _ => out::print(&summary.text(scenario, style))?,
+        _ => out::print(&summary.text(scenario.name(), style))?,
     }
     Ok(summary.met().into())
 }
@@ -92,16 +91,14 @@ fn many(
 /// Runs every seed once. Threads take the next seed from a counter and share nothing else, and
 /// what they found adds up to the same whatever their number is.
 fn all(scenario: &Scenario, seeds: RangeInclusive<u64>, jobs: usize, bar: &ProgressBar) -> Summary {
-    let last = seeds.end() - seeds.start();
-    let next = AtomicU64::new(0);
+    let next = AtomicU64::new(*seeds.start());
     let work = || {
         let mut summary = Summary::default();
         loop {
-            let nth = next.fetch_add(1, Ordering::Relaxed);
-            if nth > last {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed > *seeds.end() || seed < *seeds.start() {
                 return summary;
             }
-            let seed = seeds.start() + nth;
             summary.add(scenario, seed, &judged::quick(scenario, seed, MOST_STEPS));
             bar.inc(1);
         }

@@ -21,6 +21,12 @@ impl ChannelError {
         ChannelError { code, text: format!("{what} - {text}").into() }
     }
 
+    /// 320 `CONNECTION_FORCED`: the broker stops.
+    pub fn forced() -> ChannelError {
+        let text = format_args!("broker forced connection closure with reason 'shutdown'");
+        ChannelError::new(320, "CONNECTION_FORCED", text)
+    }
+
     /// 403 `ACCESS_REFUSED`
     pub fn access_refused(text: fmt::Arguments<'_>) -> ChannelError {
         ChannelError::new(403, "ACCESS_REFUSED", text)
@@ -64,6 +70,11 @@ impl ChannelError {
     /// 541 `INTERNAL_ERROR`: closes the connection.
     pub fn internal_error(text: fmt::Arguments<'_>) -> ChannelError {
         ChannelError::new(541, "INTERNAL_ERROR", text)
+    }
+
+    /// 541 from a process of the server that crashed: it closes the connection, without a reason.
+    pub fn crashed() -> ChannelError {
+        ChannelError { code: 541, text: "INTERNAL_ERROR".into() }
     }
 
     /// 404 for a queue that does not exist.

@@ -74,6 +74,15 @@ pub struct Profile {
     /// observed.
     pub cancel_serves_successor: bool,
 
+    /// Classic queues can have mirrors on other nodes, and take the arguments that are about them
+    /// (up to 3.13). Source: release notes 4.0.1; observed on 3.10.8 and 4.0.5.
+    pub mirrors_classic_queues: bool,
+
+    // ── publishes ──
+    /// The `user_id` of a message is checked after its other properties (3.13), and not before.
+    /// Source: observed on 3.10.8 and 4.0.5.
+    pub checks_user_last: bool,
+
     // ── declarations ──
     /// The broker keeps `x-queue-type` among a queue's arguments also when the client gave none
     /// (4.0). Source: `rabbit_amqqueue:augment_declare_args/5`; observed.
@@ -86,6 +95,9 @@ pub struct Profile {
     /// A stream sends whole chunks, also beyond the credit of a reader (3.10); later it counts
     /// messages. Source: observed on 3.10.8 and 4.0.5.
     pub streams_send_whole_chunks: bool,
+    /// A reader of a stream may ask for a filter (3.13). Source: release notes 3.13.0; observed on
+    /// 4.0.5.
+    pub streams_filter: bool,
     /// A stream refuses `basic.nack` and `basic.reject`; later they are credit, as `basic.ack` is.
     /// Source: observed on 3.10.8 and 4.0.5.
     pub streams_refuse_nack: bool,
@@ -213,10 +225,13 @@ const V3_10: Profile = Profile {
     client_deaths_count: true,
     dead_letter_key_removes_cc: true,
     classic_storage: ClassicStorage::V1,
+    mirrors_classic_queues: true,
+    checks_user_last: false,
     declares_queue_type: false,
     unknown_exchange_closes_connection: true,
     cancel_serves_successor: false,
     streams_send_whole_chunks: true,
+    streams_filter: false,
     streams_refuse_nack: true,
     consumer_timeout: TimeoutScope::AllQueues,
     transient_queues_denied: false,
@@ -234,6 +249,8 @@ const V3_13: Profile = Profile {
     version: Version::new(3, 13),
     dead_letter_key_removes_cc: false,
     unknown_exchange_closes_connection: false,
+    checks_user_last: true,
+    streams_filter: true,
     ..V3_12
 };
 
@@ -249,6 +266,7 @@ const V4_0: Profile = Profile {
     last_death_headers: true,
     client_deaths_count: false,
     classic_storage: ClassicStorage::V2,
+    mirrors_classic_queues: false,
     declares_queue_type: true,
     cancel_serves_successor: true,
     streams_send_whole_chunks: false,

@@ -10,12 +10,11 @@ use super::keys::{Key, SCENARIO, Table};
 use super::kind::Kind;
 use super::problem::{Problem, Problems, Source, Spot, nearest};
 use super::raw::{self, Field, Raw, RawValue};
-use super::tree::{self, Meant, Tree, last};
+use super::tree::Tree;
 
 /// Applies one `--set` option to a document.
 pub(super) fn set(raw: &mut Raw, option: &str, nth: usize, problems: &mut Problems) {
-    let source =
-        Arc::new(Source { name: "--set".to_owned(), text: option.to_owned(), option: nth + 1 });
+    let source = Arc::new(Source { name: format!("--set ({})", nth + 1), text: option.to_owned() });
     let Some(equals) = find_equals(option) else {
         let spot = Spot::new(&source, 0..option.len());
         problems.push(
@@ -54,18 +53,23 @@ impl Walk<'_> {
         Problem::error(&Spot::new(self.source, from..to), title)
     }
 
-    /// The word from `from` to `to` is none of `known`; `what` says what it should be.
-    fn unknown(&self, from: usize, to: usize, title: String, known: &[&str]) -> Problem {
+    fn unknown<'k>(
+        &self,
+        from: usize,
+        to: usize,
+        what: &str,
+        known: impl Iterator<Item = &'k str> + Clone,
+    ) -> Box<Problem> {
         let word = &self.whole[from..to];
-        let problem = self.wrong(from, to, title);
+        let problem = self.wrong(from, to, format!("there is no {what} `{word}`"));
         let path = &self.whole[..from];
-        match nearest(word, known.iter().copied()) {
+        Box::new(match nearest(word, known.clone()) {
             Some(near) => problem.help(format!("did you mean `{path}{near}`?")),
-            None => match known {
-                [only] => problem.help(format!("there is only `{path}{only}`")),
-                _ => problem.help(format!("there are {}", known.join(", "))),
-            },
-        }
+            None => {
+                let known: Vec<_> = known.collect();
+                problem.help(format!("there are: {}", known.join(", ")))
+            }
+        })
     }
 
     /// Sets what the path says from `at` on, in a table.
@@ -81,12 +85,8 @@ impl Walk<'_> {
                 return put(raw, name, &rest.kind, spot, value);
             }
             (None, None) => {
-                let title = format!("unknown key `{word}` in {}", table.noun);
-                let known: Vec<_> = table.keys.iter().map(|key| key.name).collect();
-                return Err(Box::new(match tree::meant(table, word) {
-                    Some(Meant::Alias(mend)) => self.wrong(at, end, title).help(mend),
-                    _ => self.unknown(at, end, title, &known),
-                }));
+                let known = table.keys.iter().map(|key| key.name);
+                return Err(self.unknown(at, end, &format!("key in {}:", table.noun), known));
             }
         };
         let spot = Spot::new(self.source, at..end);
@@ -104,11 +104,7 @@ impl Walk<'_> {
             }
             None => {
                 let title = format!("`{word}` is {} and has no parts", kind.noun());
-                let path = &self.whole[..end];
-                Err(Box::new(
-                    self.wrong(next, self.whole.len(), title)
-                        .help(format!("write {path}={}", kind.example(word).trim_matches('"'))),
-                ))
+                Err(Box::new(self.wrong(next, self.whole.len(), title)))
             }
         }
     }
@@ -129,15 +125,7 @@ impl Walk<'_> {
         };
         let Some((n, length)) = longest(&names, rest) else {
             let (end, _) = segment(self.whole, at);
-            let noun = last(table.name);
-            let title = format!("there is no {noun} `{}`", unquote(&self.whole[at..end]));
-            if names.is_empty() {
-                let title = format!("this scenario has no [[{}]]", table.name);
-                let help = "a setting changes what is there; add it to the file";
-                return Err(Box::new(self.wrong(at, end, title).help(help)));
-            }
-            let known: Vec<_> = names.iter().map(String::as_str).collect();
-            return Err(Box::new(self.unknown(at, end, title, &known)));
+            return Err(self.unknown(at, end, table.name, names.iter().map(String::as_str)));
         };
         let after = at + length;
         if after >= self.whole.len() {

@@ -74,6 +74,8 @@ pub struct Properties {
     pub correlation_id: Option<Name>,
     /// `reply_to`: the queue for the reply.
     pub reply_to: Option<Name>,
+    /// `user_id`: a broker refuses any but the publisher's own.
+    pub user_id: Option<Name>,
     /// `headers`.
     pub headers: Headers,
 }

@@ -3,6 +3,7 @@
 use super::text::{kind_of, unacceptable};
 use crate::rabbit::QueueKind;
 use crate::rabbit::error::ChannelError;
+use crate::rabbit::profile::Profile;
 use crate::talk::{Headers, Name, QueueDeclare, Value};
 
 const CLASSIC: [&str; 13] = [
@@ -48,8 +49,13 @@ const STREAM: [&str; 6] = [
     "x-queue-leader-locator",
 ];
 
-/// Since 4.0 a classic queue takes it, too.
 const LEADER_LOCATOR: &str = "x-queue-leader-locator";
+
+/// Where the leader of a new queue may be.
+const LEADER_LOCATORS: [&str; 4] = ["client-local", "balanced", "random", "least-leaders"];
+
+/// Where a classic queue may be while there are mirrors of it (`x-queue-master-locator`).
+const MASTER_LOCATORS: [&str; 3] = ["client-local", "random", "min-masters"];
 
 /// The arguments of a type, in the order in which they are compared.
 pub(super) fn known(kind: QueueKind) -> &'static [&'static str] {
@@ -67,7 +73,7 @@ type Wrong = String;
 type Check = fn(&Value, &Headers) -> Result<(), Wrong>;
 
 /// In this order; each only for the types that know the argument.
-const CHECKS: [(&str, Check); 19] = [
+const CHECKS: [(&str, Check); 17] = [
     ("x-expires", |value, _| match whole(value)? {
         0 => Err("{value_zero,0}".into()),
         n => expiry(n),
@@ -110,18 +116,18 @@ const CHECKS: [(&str, Check); 19] = [
     }),
     ("x-quorum-initial-group-size", |value, _| positive(value)),
     ("x-max-age", |value, _| {
-        let age = word(value)?;
-        let digits = age.as_str().trim_end_matches(|c: char| !c.is_ascii_digit());
-        let unit = &age.as_str()[digits.len()..];
-        let fits = digits.parse().is_ok_and(|n: u64| n > 0)
-            && matches!(unit, "Y" | "M" | "D" | "h" | "m" | "s");
-        if fits { Ok(()) } else { Err("{error,invalid_max_age}".into()) }
+        if is_age(word(value)?) { Ok(()) } else { Err("{error,invalid_max_age}".into()) }
     }),
     ("x-stream-max-segment-size-bytes", |value, _| natural(value).map(drop)),
     ("x-initial-cluster-size", |value, _| positive(value)),
-    ("x-queue-leader-locator", |value, _| word(value).map(drop)),
-    ("x-queue-master-locator", |value, _| word(value).map(drop)),
 ];
+
+/// A number and a unit of time, such as `7D`.
+pub(super) fn is_age(text: &Name) -> bool {
+    let digits = text.as_str().trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = &text.as_str()[digits.len()..];
+    digits.parse().is_ok_and(|n: u64| n > 0) && matches!(unit, "Y" | "M" | "D" | "h" | "m" | "s")
+}
 
 fn whole(value: &Value) -> Result<i64, Wrong> {
     value.as_int().ok_or_else(|| format!("\"expected integer, got {}\"", kind_of(value)))
@@ -177,7 +183,7 @@ pub(super) fn kind(declare: &QueueDeclare) -> Result<QueueKind, ChannelError> {
 pub(super) fn check(
     kind: QueueKind,
     declare: &QueueDeclare,
-    leader_locator: bool,
+    profile: &Profile,
 ) -> Result<(), ChannelError> {
     let (name, given) = (&declare.queue, &declare.arguments);
     check_dead_letter_exchange(name, given)?;
@@ -186,22 +192,59 @@ pub(super) fn check(
             check(value, given).map_err(|wrong| invalid(argument, name, &wrong))?;
         }
     }
+    check_leader_locator(kind, declare, profile)?;
     let of_another_type = |argument: &&Name| {
         let knows = |kind| known(kind).contains(&argument.as_str());
-        let mine = knows(kind) || (leader_locator && argument.as_str() == LEADER_LOCATOR);
+        let mine = knows(kind) || takes_leader_locator(kind, argument.as_str(), profile);
         !mine && [QueueKind::Classic, QueueKind::Quorum, QueueKind::Stream].into_iter().any(knows)
     };
     if let Some(argument) = given.keys().find(of_another_type) {
-        return Err(ChannelError::precondition_failed(format_args!(
-            "invalid arg '{argument}' for queue '{name}' in vhost '/' of queue type \
-             rabbit_{}_queue",
-            type_name(kind)
-        )));
+        return Err(self::of_another_type(argument, name, kind));
     }
     match kind {
-        QueueKind::Classic => Ok(()),
+        QueueKind::Classic => check_master_locator(given, profile),
         QueueKind::Quorum | QueueKind::Stream => check_properties(declare),
     }
+}
+
+/// 406 for an argument that only other types know.
+pub(super) fn of_another_type(argument: &Name, queue: &Name, kind: QueueKind) -> ChannelError {
+    ChannelError::precondition_failed(format_args!(
+        "invalid arg '{argument}' for queue '{queue}' in vhost '/' of queue type rabbit_{}_queue",
+        type_name(kind)
+    ))
+}
+
+/// Since there are no mirrors, a classic queue takes it, too, and so does every type what was the
+/// `x-queue-master-locator` of a classic one (observed).
+fn takes_leader_locator(kind: QueueKind, argument: &str, profile: &Profile) -> bool {
+    argument == LEADER_LOCATOR && (kind != QueueKind::Classic || !profile.mirrors_classic_queues)
+}
+
+fn check_leader_locator(
+    kind: QueueKind,
+    declare: &QueueDeclare,
+    profile: &Profile,
+) -> Result<(), ChannelError> {
+    let Some(value) = declare.arguments.get(LEADER_LOCATOR) else { return Ok(()) };
+    if !takes_leader_locator(kind, LEADER_LOCATOR, profile)
+        || (!profile.mirrors_classic_queues && *value == Value::from("min-masters"))
+    {
+        return Ok(());
+    }
+    one_of(value, &LEADER_LOCATORS, || "invalid_queue_locator_arg".into())
+        .map_err(|wrong| invalid(LEADER_LOCATOR, &declare.queue, &wrong))
+}
+
+/// While classic queues had mirrors, the server did not expect a locator that is none and crashed;
+/// later nobody reads it (observed).
+fn check_master_locator(given: &Headers, profile: &Profile) -> Result<(), ChannelError> {
+    let known = match given.get("x-queue-master-locator") {
+        None => true,
+        Some(Value::Text(locator)) => MASTER_LOCATORS.contains(&locator.as_str()),
+        Some(_) => false,
+    };
+    if known || !profile.mirrors_classic_queues { Ok(()) } else { Err(ChannelError::crashed()) }
 }
 
 /// The channel reads this argument as the name of an exchange before the queue is asked, and has
@@ -242,7 +285,7 @@ fn check_properties(declare: &QueueDeclare) -> Result<(), ChannelError> {
     }
 }
 
-fn invalid(argument: &str, queue: &Name, wrong: &str) -> ChannelError {
+pub(super) fn invalid(argument: &str, queue: &Name, wrong: &str) -> ChannelError {
     ChannelError::precondition_failed(format_args!(
         "invalid arg '{argument}' for queue '{queue}' in vhost '/': {wrong}"
     ))

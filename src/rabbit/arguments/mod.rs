@@ -6,6 +6,7 @@
 //! row of the profile says otherwise.
 
 mod check;
+mod consumer;
 mod text;
 
 use super::QueueKind;
@@ -14,6 +15,7 @@ use super::profile::Profile;
 use crate::kernel::Span;
 use crate::talk::{Headers, Name, QueueDeclare, Value};
 
+pub(super) use consumer::{check_consumer, check_offset};
 pub(super) use text::{inequivalent, inequivalent_argument, kind_of, term};
 
 /// The settings of a queue, checked and typed.
@@ -77,7 +79,8 @@ impl QueueSpec {
     ///
     /// # Errors
     /// 406 for arguments that the type does not know or whose value is wrong, and for properties
-    /// that the type cannot have; 403 for names that begin with `amq.`. Arguments that no type
+    /// that the type cannot have; 403 for names that begin with `amq.`; 541 for what the server
+    /// crashes on. Arguments that no type
     /// knows are accepted.
     pub fn parse(declare: &QueueDeclare, profile: &Profile) -> Result<QueueSpec, ChannelError> {
         let name = &declare.queue;
@@ -87,7 +90,7 @@ impl QueueSpec {
             )));
         }
         let kind = check::kind(declare)?;
-        check::check(kind, declare, profile.declares_queue_type)?;
+        check::check(kind, declare, profile)?;
         let given = &declare.arguments;
         let number = |argument| given.get(argument).and_then(Value::as_int);
         let natural = |argument| number(argument).and_then(|n| u64::try_from(n).ok());

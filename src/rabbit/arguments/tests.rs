@@ -114,6 +114,93 @@ fn values_are_checked_and_the_text_names_what_is_wrong() {
 }
 
 #[test]
+fn while_there_are_mirrors_a_locator_that_is_none_crashes_the_channel() {
+    let declared = |version, kind: &str, argument, value: Value| {
+        let declare = declare(&[("x-queue-type", kind.into()), (argument, value)]);
+        match QueueSpec::parse(&declare, profile(version)) {
+            Ok(_) => "ok".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    };
+    let master = "x-queue-master-locator";
+    assert_eq!(declared("rabbitmq-3.10", "classic", master, "client-local".into()), "ok");
+    assert_eq!(
+        declared("rabbitmq-3.10", "classic", master, "nonsense".into()),
+        "541 INTERNAL_ERROR"
+    );
+    assert_eq!(declared("rabbitmq-3.10", "classic", master, Value::Int(5)), "541 INTERNAL_ERROR");
+    assert_eq!(declared("rabbitmq-4.0", "classic", master, Value::Int(5)), "ok");
+    let leader = "x-queue-leader-locator";
+    let invalid = "406 PRECONDITION_FAILED - invalid arg 'x-queue-leader-locator' for queue 't' in \
+                   vhost '/': invalid_queue_locator_arg";
+    assert_eq!(declared("rabbitmq-3.10", "quorum", leader, "balanced".into()), "ok");
+    assert_eq!(declared("rabbitmq-3.10", "quorum", leader, "min-masters".into()), invalid);
+    for kind in ["classic", "quorum", "stream"] {
+        assert_eq!(declared("rabbitmq-4.0", kind, leader, "min-masters".into()), "ok");
+        assert_eq!(declared("rabbitmq-4.0", kind, leader, "nonsense".into()), invalid);
+    }
+}
+
+#[test]
+fn the_arguments_of_a_consumer_are_checked_as_those_of_a_queue_are() {
+    let consumed = |version, kind, given: &[(&str, Value)]| {
+        let given = given.iter().map(|(name, it)| ((*name).into(), it.clone())).collect();
+        match check_consumer(kind, &"q".into(), &given, profile(version)) {
+            Ok(()) => "ok".to_owned(),
+            Err(error) => error
+                .text
+                .as_str()
+                .strip_prefix("PRECONDITION_FAILED - invalid arg ")
+                .unwrap()
+                .replace(" for queue 'q' in vhost '/'", ""),
+        }
+    };
+    use QueueKind::{Classic, Quorum, Stream};
+    let high = ("x-priority", Value::from("high"));
+    for version in ["rabbitmq-3.10", "rabbitmq-4.0"] {
+        for kind in [Classic, Quorum] {
+            assert_eq!(consumed(version, kind, &[("x-priority", Value::Int(1 << 40))]), "ok");
+            assert_eq!(consumed(version, kind, &[("foo", Value::Int(1))]), "ok");
+            assert_eq!(
+                consumed(version, kind, std::slice::from_ref(&high)),
+                "'x-priority': \"expected integer, got longstr\""
+            );
+            // values first, then what belongs to another type
+            assert_eq!(
+                consumed(version, kind, &[high.clone(), ("x-stream-offset", "first".into())]),
+                "'x-priority': \"expected integer, got longstr\""
+            );
+        }
+        assert_eq!(
+            consumed(version, Classic, &[("x-stream-offset", "first".into())]),
+            "'x-stream-offset' of queue type rabbit_classic_queue"
+        );
+        assert_eq!(
+            consumed(version, Stream, std::slice::from_ref(&high)),
+            "'x-priority' of queue type rabbit_stream_queue"
+        );
+        assert_eq!(consumed(version, Stream, &[("x-stream-offset", Value::Int(7))]), "ok");
+    }
+    let failover = ("x-cancel-on-ha-failover", Value::Int(1));
+    assert_eq!(
+        consumed("rabbitmq-3.10", Classic, std::slice::from_ref(&failover)),
+        "'x-cancel-on-ha-failover': {unacceptable_type,signedint}"
+    );
+    assert_eq!(
+        consumed("rabbitmq-3.10", Quorum, std::slice::from_ref(&failover)),
+        "'x-cancel-on-ha-failover' of queue type rabbit_quorum_queue"
+    );
+    assert_eq!(consumed("rabbitmq-4.0", Classic, &[failover]), "ok", "there are no mirrors");
+    let filter = ("x-stream-filter", Value::from("a"));
+    assert_eq!(consumed("rabbitmq-3.10", Classic, std::slice::from_ref(&filter)), "ok");
+    assert_eq!(
+        consumed("rabbitmq-4.0", Classic, std::slice::from_ref(&filter)),
+        "'x-stream-filter' of queue type rabbit_classic_queue"
+    );
+    assert_eq!(consumed("rabbitmq-4.0", Stream, &[filter]), "ok");
+}
+
+#[test]
 fn arguments_become_settings() {
     let spec = parse(&[
         ("x-message-ttl", Value::Int(1000)),

@@ -114,13 +114,7 @@ impl Broker {
         if let Some(route) = channel.routes.take(publication, topology) {
             return Ok(route);
         }
-        let mut targets = Vec::new();
-        let mut keys = std::mem::take(&mut self.keys);
-        dead_letter::keys(publication, &mut keys);
-        let found = self.find_queues(&publication.exchange, publication, &keys, &mut targets);
-        self.keys = keys;
-        found?;
-        check_sender_selected(publication)?;
+        // the size comes first, then whether there is such an exchange (observed)
         let most = self.profile.max_message_size;
         if publication.size > most {
             return Err(ChannelError::precondition_failed(format_args!(
@@ -128,7 +122,21 @@ impl Broker {
                 publication.size
             )));
         }
+        let mut targets = Vec::new();
+        let mut keys = std::mem::take(&mut self.keys);
+        dead_letter::keys(publication, &mut keys);
+        let found = self.find_queues(&publication.exchange, publication, &keys, &mut targets);
+        self.keys = keys;
+        found?;
+        let last = self.profile.checks_user_last;
+        if !last {
+            check_user(publication)?;
+        }
         let ttl = expiration(publication)?;
+        check_sender_selected(publication)?;
+        if last {
+            check_user(publication)?;
+        }
         Ok(Route::new(publication, topology, targets, ttl))
     }
 
@@ -295,6 +303,20 @@ impl Broker {
             self.reply(session, Frame::Ok(Done::TxRollback), ctx);
         }
         Ok(())
+    }
+}
+
+/// The user that every connection is of.
+const USER: &str = "guest";
+
+/// The user that a message names must be the one who publishes it
+/// (`rabbit_channel:check_user_id_header/2`; text observed).
+fn check_user(publication: &Publication) -> Result<(), ChannelError> {
+    match &publication.properties.user_id {
+        Some(user) if *user != *USER => Err(ChannelError::precondition_failed(format_args!(
+            "user_id property set to '{user}' but authenticated user was '{USER}'"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -10,13 +10,22 @@
 //! Observed on 3.10.8 and 4.0.5.
 
 use super::Broker;
-use crate::kernel::{Ctx, Loss, Site};
+use crate::kernel::{Ctx, Loss, NodeId, Site};
+use crate::rabbit::error::ChannelError;
 use crate::rabbit::queue::Machine;
-use crate::talk::{Gone, Mq, Note, QueueId};
+use crate::talk::{Frame, Gone, Mq, Note, QueueId};
 
 impl Broker {
-    /// An orderly stop: everything is written first.
+    /// An orderly stop: clients are told, and everything is written. Text observed.
     pub(super) fn stop(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        let error = ChannelError::forced();
+        for index in 0..self.connections.len() {
+            let peer = NodeId(index as u32);
+            if self.connection_of(peer).is_some() {
+                let (code, text) = (error.code, error.text.clone());
+                self.send(peer, 0, Frame::ConnectionClosed { code, text }, ctx);
+            }
+        }
         for index in 0..self.queues.len() {
             self.with_queue(QueueId(index as u16), ctx.now, |queue, at| match &mut queue.machine {
                 Machine::Classic(queue) => queue.flush(at),

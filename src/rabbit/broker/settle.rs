@@ -1,7 +1,9 @@
 //! From a queue to a consumer, and the answer back.
 
 use super::Broker;
-use crate::kernel::{Ctx, NodeId, Time};
+use crate::kernel::{Ctx, NodeId, Site, Time};
+use crate::rabbit::QueueKind;
+use crate::rabbit::arguments;
 use crate::rabbit::channel::{FETCHED, Mode, Unacked};
 use crate::rabbit::dead_letter;
 use crate::rabbit::error::ChannelError;
@@ -87,7 +89,7 @@ impl Broker {
             self.refuse_stream_nack()?;
         }
         if multiple {
-            self.sort_taken(slot);
+            self.sort_taken(slot, ctx);
         }
         let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };
         if let Mode::Tx(tx) = &mut channel.mode {
@@ -117,7 +119,10 @@ impl Broker {
     /// the order of its consumers' tags, one consumer after the other. What was fetched with
     /// `basic.get` comes before. Source: `rabbit_channel:foreach_per_queue/3`, which collects in a
     /// tree; observed.
-    fn sort_taken(&mut self, slot: u16) {
+    ///
+    /// Quorum queues have it in their logs then, and apply it when their logs are written: which of
+    /// them first is up to chance (observed both ways).
+    fn sort_taken(&mut self, slot: u16, ctx: &mut Ctx<'_, Mq>) {
         let Some(channel) = &self.channels[usize::from(slot)] else { return };
         let Some(first) = self.taken.first() else { return };
         let (queue, cookie) = (first.queue, first.cookie);
@@ -128,6 +133,19 @@ impl Broker {
         let place =
             |it: &Unacked| (&queues[it.queue.index()].name, channel.consumer_tag(it.cookie));
         self.taken.sort_by(|one, other| place(one).cmp(&place(other)));
+        let quorum = |it: &&Unacked| {
+            let queue = queues[it.queue.index()].queue.as_ref();
+            queue.is_some_and(|queue| queue.spec.kind == QueueKind::Quorum)
+        };
+        let mut logs = self.taken.iter().filter(quorum).map(|it| it.queue);
+        let first = logs.next();
+        if logs.any(|queue| Some(queue) != first) {
+            let site = Site::new("log written first", u64::from(slot)).nth(ctx.now.as_nanos());
+            if ctx.choose(site, 2) == 1 {
+                let name = |it: &Unacked| &queues[it.queue.index()].name;
+                self.taken.sort_by(|one, other| name(other).cmp(name(one)));
+            }
+        }
     }
 
     /// Tells queues about answers, each about a consumer's deliveries at once.
@@ -213,7 +231,7 @@ impl Broker {
         let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };
         let session = channel.session;
         channel.take(0, true, &mut self.taken)?;
-        self.sort_taken(slot);
+        self.sort_taken(slot, ctx);
         self.settle_taken(Settle::NackRequeue, ctx.now);
         self.reply(session, Frame::Ok(Done::Recover), ctx);
         Ok(())
@@ -288,15 +306,16 @@ impl Broker {
             )));
         }
         let id = self.usable(peer, &wanted.queue)?;
-        let quorum =
-            matches!(self.queue_mut(id).map(|queue| &queue.machine), Some(Machine::Quorum(_)));
-        if quorum && self.windows.get(session).limit > 0 {
+        let kind = self.queue_mut(id).map_or(QueueKind::Classic, |queue| queue.spec.kind);
+        if kind == QueueKind::Quorum && self.windows.get(session).limit > 0 {
             return Err(ChannelError::not_implemented(format_args!(
                 "queue '{}' in vhost '/' does not support global qos",
                 wanted.queue
             )));
         }
-        if self.is_stream(id) {
+        arguments::check_consumer(kind, &wanted.queue, &wanted.arguments, &self.profile)?;
+        if kind == QueueKind::Stream {
+            arguments::check_offset(&wanted.arguments)?;
             self.check_reader(&wanted.queue, wanted.no_ack, prefetch)?;
         }
         let Some(channel) = &mut self.channels[usize::from(slot)] else { return Ok(()) };

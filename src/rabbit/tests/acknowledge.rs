@@ -113,6 +113,25 @@ fn multiple_goes_from_consumer_to_consumer_by_tag_and_fetched_messages_are_first
     assert_eq!(returned.last().copied(), qb);
 }
 
+/// Observed both ways.
+#[test]
+fn which_of_several_quorum_queues_has_written_one_answer_first_is_up_to_chance() {
+    let order = |way| {
+        let mut lab = Lab::new(V4, &["a quorum", "b quorum"]);
+        lab.connect(A);
+        for (name, id) in [("a", 1), ("b", 2)] {
+            lab.fill(name, id..=id);
+            lab.get(A, name);
+        }
+        lab.choices = Untimed::deciding(vec![way]);
+        lab.notes.clear();
+        lab.nack(A, 2, true, true);
+        lab.notes.iter().filter_map(requeued_from).map(|queue| queue.0).collect::<Vec<_>>()
+    };
+    assert_eq!(order(0), [0, 1]);
+    assert_eq!(order(1), [1, 0]);
+}
+
 fn requeued_from(note: &Note) -> Option<QueueId> {
     match note {
         Note::Requeued { queue, .. } => Some(*queue),

@@ -155,6 +155,38 @@ fn a_rollback_forgets_publishes_and_acknowledgements() {
 }
 
 #[test]
+fn a_message_names_no_other_user_than_its_publisher() {
+    let refused = "406 PRECONDITION_FAILED - user_id property set to 'bob' but authenticated user \
+                   was 'guest'";
+    let no_number = "406 PRECONDITION_FAILED - invalid expiration 'x': no_integer";
+    for (version, both) in [(V3, refused), (V4, no_number)] {
+        let mut lab = Lab::new(version, &["q"]);
+        let mut published = |user: &str, expiration: Option<&str>| {
+            lab.connect(P);
+            lab.heard(P);
+            lab.publish_with("q", 1, |publication| {
+                publication.properties.user_id = Some(user.into());
+                publication.properties.expiration = expiration.map(Name::from);
+            });
+            lab.error(P)
+        };
+        assert_eq!(published("guest", None), "");
+        assert_eq!(published("bob", None), refused);
+        assert_eq!(published("bob", Some("x")), both, "{version}");
+    }
+}
+
+#[test]
+fn a_message_that_is_too_large_is_refused_before_anybody_asks_where_it_goes() {
+    let mut lab = Lab::new(V4, &[]);
+    lab.publish_with("q", 1, |publication| {
+        publication.exchange = "nowhere".into();
+        publication.size = 16_777_217;
+    });
+    assert!(lab.error(P).starts_with("406 PRECONDITION_FAILED - message size 16777217"));
+}
+
+#[test]
 fn an_expiration_that_is_no_number_and_a_message_that_is_too_large_close_the_channel() {
     let error = |change: fn(&mut Publication)| {
         let mut lab = Lab::new(V4, &["q"]);

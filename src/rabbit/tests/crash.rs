@@ -24,6 +24,17 @@ fn an_orderly_stop_keeps_persistent_messages_and_which_were_delivered() {
 }
 
 #[test]
+fn an_orderly_stop_tells_every_client_and_a_kill_tells_nobody() {
+    let forced = "320 CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'";
+    for (loss, told) in [(Loss::Graceful, forced), (Loss::Process, "")] {
+        let mut lab = Lab::new(V4, &["q"]);
+        lab.connect(A);
+        lab.restart(loss);
+        assert_eq!([lab.error(A), lab.error(P)], [told, told]);
+    }
+}
+
+#[test]
 fn after_a_kill_a_classic_queue_flags_every_message_as_redelivered() {
     for version in [V3, V4] {
         assert_eq!(after(version, Loss::Process, "classic"), "m2* m4*");
