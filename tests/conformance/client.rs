@@ -159,10 +159,7 @@ impl Client {
             Input::Message { msg: Msg::Reply(reply), .. } => self.receive(reply, ctx),
             Input::Timer(Timer::Client(ClientTimer::Handler(_))) => self.finish(ctx),
             Input::Closed(peer) if peer == self.broker => {
-                self.drained_now(ctx);
-                self.declaring.clear();
-                self.unsettled.clear();
-                self.backlog.clear();
+                self.over(ctx);
                 self.log.push(Entry { at: ctx.now, channel: 0, epoch: 0, frame: None });
             }
             _ => {}
@@ -176,6 +173,14 @@ impl Client {
             Report::Drained => 2,
         };
         ctx.send(self.harness, Msg::CallDone { call, ok: true });
+    }
+
+    /// The connection is gone.
+    fn over(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        self.drained_now(ctx);
+        self.declaring.clear();
+        self.unsettled.clear();
+        self.backlog.clear();
     }
 
     fn drained_now(&mut self, ctx: &mut Ctx<'_, Mq>) {
@@ -289,9 +294,12 @@ impl Client {
                 self.report(Report::Frame, ctx);
                 self.declaring.retain(|(on, _)| *on != channel);
             }
-            Frame::ConnectionClosed { .. } => {
-                self.report(Report::Frame, ctx);
-                self.declaring.clear();
+            Frame::ConnectionClosed { code, .. } => {
+                // nobody waits to be told that a broker is stopped
+                if *code != 320 {
+                    self.report(Report::Frame, ctx);
+                }
+                self.over(ctx);
                 ctx.close(self.broker);
             }
             Frame::ConfirmAck { .. }

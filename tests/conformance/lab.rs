@@ -78,6 +78,7 @@ const CLIENTS: NodeId = NodeId(2);
 pub struct Machine {
     pub classic_lateness: Span,
     pub quorum_lateness: Span,
+    pub tick_lateness: Span,
     pub seed: u64,
 }
 
@@ -85,18 +86,22 @@ pub struct Machine {
 const TRIES: u64 = 48;
 
 /// A usual one first, then a quick one, a busy one and so on, within what was measured: 2 to 4 ms
-/// for classic queues and 3 to 21 ms for quorum queues.
+/// for classic queues, 3 to 21 ms for quorum queues, and 2 to 20 ms for their ticks.
 pub fn machines() -> impl Iterator<Item = Machine> {
     const LATENESS: [(u64, u64); 4] =
         [(3_000, 4_000), (2_000, 2_000), (4_000, 20_000), (3_000, 7_000)];
-    LATENESS.iter().cycle().zip(0..TRIES).map(|(late, seed)| Machine::new(late.0, late.1, seed))
+    // one more than the others have, so that each meets each
+    const TICK: [u64; 5] = [5_000, 2_000, 20_000, 15_000, 10_000];
+    let late = LATENESS.iter().cycle().zip(TICK.iter().cycle());
+    late.zip(0..TRIES).map(|((late, tick), seed)| Machine::new(*late, *tick, seed))
 }
 
 impl Machine {
-    const fn new(classic: u64, quorum: u64, seed: u64) -> Machine {
+    const fn new((classic, quorum): (u64, u64), tick: u64, seed: u64) -> Machine {
         Machine {
             classic_lateness: Span::from_micros(classic),
             quorum_lateness: Span::from_micros(quorum),
+            tick_lateness: Span::from_micros(tick),
             seed,
         }
     }
@@ -108,6 +113,7 @@ impl Run {
         let mut config = script.config.clone();
         config.profile.costs.classic_expiry_lateness = machine.classic_lateness;
         config.profile.costs.quorum_expiry_lateness = machine.quorum_lateness;
+        config.profile.costs.quorum_tick_lateness = machine.tick_lateness;
         let broker = Broker::new(config).map_err(|error| error.to_string())?;
         let mut acts: Vec<Vec<What>> = vec![Vec::new(); script.actors.len()];
         let mut words = Vec::new();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use redeliver::rabbit::{Profile, Version};
 
 /// One experiment on one server.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Recording {
     pub name: String,
     pub broker_version: String,
@@ -23,7 +23,7 @@ pub struct Recording {
 }
 
 /// What was there; clients declare it in their own steps, policies apart.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Setup {
     #[serde(default)]
     pub queues: Map<String, Value>,
@@ -118,6 +118,12 @@ impl Step {
 }
 
 impl Observed {
+    /// A broker that is stopped tells its clients (320 CONNECTION_FORCED) before it closes their
+    /// connections. A client that does not read at that moment never learns of it.
+    pub fn is_forced(&self) -> bool {
+        self.event == "connection-closed" && self.number("code") == Some(320)
+    }
+
     /// A field that is text.
     pub fn text(&self, name: &str) -> &str {
         self.fields.get(name).and_then(Value::as_str).unwrap_or("")

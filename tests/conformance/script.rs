@@ -322,6 +322,9 @@ impl Script {
                 };
                 let actor = self.actor(&step.actor);
                 let channel = if op.starts_with("connection") { 0 } else { step.channel() };
+                if unopened(recording, step) {
+                    self.opened.insert((actor, channel));
+                }
                 self.send(actor, when, channel, method);
             }
         }
@@ -376,9 +379,19 @@ impl Script {
     }
 }
 
+/// Whether the server complained that this client had not opened the channel of a step.
+fn unopened(recording: &Recording, step: &Step) -> bool {
+    recording.observed.iter().any(|seen| {
+        seen.actor == step.actor
+            && seen.event == "connection-closed"
+            && seen.at_ms >= step.at_ms
+            && seen.text("text").ends_with("expected 'channel.open'")
+    })
+}
+
 /// Whether a client has to have seen this before it goes on.
 fn is_awaited(seen: &Observed) -> bool {
-    matches!(
+    let frame = matches!(
         seen.event.as_str(),
         "deliver"
             | "get-ok"
@@ -387,7 +400,8 @@ fn is_awaited(seen: &Observed) -> bool {
             | "channel-closed"
             | "connection-closed"
             | "cancelled-by-broker"
-    )
+    );
+    frame && !seen.is_forced()
 }
 
 fn publication(step: &Step) -> Result<Arc<Publication>, String> {

@@ -46,8 +46,9 @@ pub fn properties(fields: &Map<String, Value>) -> Result<Properties, String> {
             "message_id" => properties.message_id = text(value),
             "correlation_id" => properties.correlation_id = text(value),
             "reply_to" => properties.reply_to = text(value),
+            "user_id" => properties.user_id = text(value),
             "headers" => properties.headers = value.as_object().map(table).unwrap_or_default(),
-            "content_type" | "timestamp" | "type" | "app_id" | "user_id" => {}
+            "content_type" | "timestamp" | "type" | "app_id" => {}
             other => return Err(format!("the property {other}")),
         }
     }
@@ -81,6 +82,7 @@ pub fn props_of(delivery: &Delivery) -> Map<String, Value> {
         message_id,
         correlation_id,
         reply_to,
+        user_id,
         headers,
     } = &delivery.message.publication.properties;
     let mut headers = json_of_table(headers);
@@ -95,6 +97,7 @@ pub fn props_of(delivery: &Delivery) -> Map<String, Value> {
         props.insert("priority".to_owned(), json!(priority));
     }
     let texts = [
+        ("user_id", user_id),
         ("expiration", expiration),
         ("message_id", message_id),
         ("correlation_id", correlation_id),
@@ -114,7 +117,7 @@ pub fn props_of(delivery: &Delivery) -> Map<String, Value> {
 /// Properties as they are compared: without what says nothing and without points in time.
 pub fn comparable(props: &Map<String, Value>) -> Map<String, Value> {
     let mut props = props.clone();
-    for silent in ["content_type", "timestamp", "type", "app_id", "user_id"] {
+    for silent in ["content_type", "timestamp", "type", "app_id"] {
         props.remove(silent);
     }
     if props.get("delivery_mode") == Some(&json!(1)) {

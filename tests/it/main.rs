@@ -2,7 +2,7 @@
 
 mod architecture;
 mod clients;
-mod embedded;
+mod determinism;
 mod exhaustive;
 mod healthy;
 mod mutants;

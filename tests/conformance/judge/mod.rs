@@ -4,6 +4,8 @@ mod confirms;
 mod events;
 mod facts;
 
+pub use events::END_MS;
+
 use std::fmt;
 
 use crate::lab::Run;

@@ -12,6 +12,7 @@ pub(super) fn prepare(recording: &Recording, script: &mut Script) {
     for seen in &recording.observed {
         match seen.event.as_str() {
             "queue-content" => content(recording, script, seen),
+            "routed" => routed(recording, script, seen),
             "summary" => {
                 for (what, value) in &seen.fields {
                     if let Some(bodies) = texts(value) {
@@ -42,6 +43,19 @@ fn content(recording: &Recording, script: &mut Script, seen: &Observed) {
     let begin = begin.max(time(earliest) + Span::from_millis(2));
     let what = format!("content of {}", seen.text("queue"));
     list(script, seen.at_ms, what, bodies, begin, seen.text("queue"));
+}
+
+/// A `routed`: the client that had published took its message out of all queues right before. Only
+/// the delivery tags that this used up matter: where the message went, the broker's notes tell.
+fn routed(recording: &Recording, script: &mut Script, seen: &Observed) {
+    let earlier = recording.steps.iter().filter(|step| step.at_ms < seen.at_ms).rev();
+    let Some(publish) = earlier.into_iter().find(|step| step.op == "basic.publish") else { return };
+    let Some(actor) = script.find(&publish.actor) else { return };
+    let to = seen.fields.get("to").and_then(Value::as_array);
+    let begin = before(time(seen.at_ms), Span::from_micros(200));
+    for queue in to.into_iter().flatten().filter_map(Value::as_str) {
+        script.drain(actor, begin, publish.channel(), queue);
+    }
 }
 
 /// A list in a summary, of messages of which hardly any was received as far as the recording shows:
