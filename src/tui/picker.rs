@@ -100,6 +100,8 @@ impl Picker {
                 self.filter.pop();
                 self.selected = 0;
             }
+            // the key that begins a search elsewhere; here typing alone does
+            Key::Char('/') if self.filter.is_empty() => {}
             Key::Char(char) => self.type_in(std::iter::once(char)),
             _ => {}
         }

@@ -109,6 +109,19 @@ fn take(mouse: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Ends the player in good order when it is told to, and at once when its terminal is gone: there is
+/// nothing to restore then, and reading from it never ends.
+#[cfg(unix)]
+fn heed_signals(ended: &Arc<AtomicBool>) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGTERM};
+    use signal_hook::flag::{register, register_conditional_shutdown};
+
+    register(SIGTERM, Arc::clone(ended))?;
+    let always = Arc::new(AtomicBool::new(true));
+    register_conditional_shutdown(SIGHUP, 129, always)?; // 128 + SIGHUP, as a shell reports it
+    Ok(())
+}
+
 impl Screen {
     /// Takes the terminal.
     ///
@@ -126,10 +139,7 @@ impl Screen {
         }));
         let ended = Arc::new(AtomicBool::new(false));
         #[cfg(unix)]
-        signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&ended))?;
-        // the terminal itself is gone: there is nothing to restore, and reading from it never ends
-        let always = Arc::new(AtomicBool::new(true));
-        signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGHUP, 129, always)?;
+        heed_signals(&ended)?;
         if let Err(error) = take(mouse) {
             give_back();
             return Err(error.into());

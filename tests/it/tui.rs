@@ -422,7 +422,7 @@ fn picker(size: (u16, u16)) -> Picker {
 #[test]
 fn the_picker_finds_by_words_and_opens_what_is_selected() {
     let mut picker = picker((80, 24));
-    for key in "poison r1".chars() {
+    for key in "/poison r1".chars() {
         picker.update(Message::Key(Key::Char(key))).expect("nothing is chosen yet");
     }
     assert_eq!(picker.shown().len(), 1);
