@@ -32,3 +32,11 @@ pub use verdict::{
     Breach, By, End, Guarantee, How, Judged, Move, Reason, Scope, Unavailable, Verdict, Verdicts,
     Where,
 };
+
+/// The entry at `at`; the list grows to have it.
+fn grown<T: Clone + Default>(list: &mut Vec<T>, at: usize) -> &mut T {
+    if at >= list.len() {
+        list.resize(at + 1, T::default());
+    }
+    &mut list[at]
+}

@@ -3,6 +3,7 @@
 use super::cast::{Cast, Role};
 use super::class::Class;
 use super::facts::Facts;
+use super::grown;
 use super::histogram::Histogram;
 use super::ledger::Ledger;
 use super::verdict::Verdicts;
@@ -434,11 +435,4 @@ impl Tally {
             facts.set(format!("service.{name}.calls-during-outages"), during.sum());
         }
     }
-}
-
-fn grown<T: Clone + Default>(list: &mut Vec<T>, at: usize) -> &mut T {
-    if at >= list.len() {
-        list.resize(at + 1, T::default());
-    }
-    &mut list[at]
 }
