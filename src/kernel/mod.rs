@@ -15,6 +15,7 @@ pub mod run;
 pub mod step;
 pub mod time;
 pub mod timeline;
+mod untimed;
 mod wires;
 pub mod world;
 
@@ -31,4 +32,5 @@ pub use run::{History, Run};
 pub use step::{Fault, Health, Link, Loss, NodeId, Planned, Step, Triggered};
 pub use time::{Span, SpanError, Time};
 pub use timeline::{Clock, Setup, Timeline};
-pub use world::{MsgOf, NoteOf, Pace, TimerOf, Untimed, Words, World};
+pub use untimed::Untimed;
+pub use world::{MsgOf, NoteOf, Pace, TimerOf, Words, World};
