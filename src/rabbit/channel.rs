@@ -180,6 +180,25 @@ impl Channel {
         Some(consumer.tag.clone())
     }
 
+    /// What it holds of a queue, in the order in which a quorum queue takes it back: consumer by
+    /// consumer, those by their tags or as they subscribed, and of each in the order of delivery.
+    /// What `basic.get` fetched has a consumer of its own, whose tag is the delivery tag as text;
+    /// where consumers do not go by tags those come last. Source: `rabbit_fifo:handle_down/3`,
+    /// where the keys of a map are in order.
+    pub(crate) fn held(&self, queue: QueueId, epoch: u32, by_tag: bool) -> Vec<Handle> {
+        let mine = |it: &&Unacked| it.queue == queue && it.epoch == epoch;
+        let mut held: Vec<&Unacked> = self.unacked.iter().filter(mine).collect();
+        held.sort_by_cached_key(|it| {
+            let tag = match self.consumer_tag(it.cookie) {
+                Some(tag) if by_tag => tag.to_string(),
+                Some(_) => String::new(),
+                None => it.tag.to_string(),
+            };
+            (if by_tag { 0 } else { it.cookie }, tag, it.tag)
+        });
+        held.into_iter().map(|it| it.handle).collect()
+    }
+
     /// The queues that know this channel, each once: those it consumes from, holds messages of, or
     /// publishes to.
     pub(crate) fn queues(&self) -> Vec<QueueId> {

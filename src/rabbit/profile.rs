@@ -48,6 +48,9 @@ pub struct Profile {
     /// With a single active consumer, one of higher priority takes over once the active one has
     /// settled what it holds (4.0). Before, whoever came first stays. Source: observed.
     pub single_active_preempts: bool,
+    /// A quorum queue knows its consumers by their tags, and not by when they subscribed (4.0).
+    /// Source: `rabbit_fifo.erl`, `consumer_key`.
+    pub consumers_by_tag: bool,
     /// `basic.get` from a quorum queue shows a delivery count of 0 on the first delivery; pushed
     /// deliveries never do. Source: observed on 3.10.8, not on 4.0.5.
     pub get_shows_zero_count: bool,
@@ -219,6 +222,7 @@ const V3_10: Profile = Profile {
     nack_counts: true,
     quorum_priorities: QuorumPriorities::Ignored,
     single_active_preempts: false,
+    consumers_by_tag: true,
     get_shows_zero_count: true,
     dead_letter_keeps_delivery_count: false,
     last_death_headers: false,
@@ -261,6 +265,7 @@ const V4_0: Profile = Profile {
     negative_limit_is_none: true,
     quorum_priorities: QuorumPriorities::TwoToOne,
     single_active_preempts: true,
+    consumers_by_tag: false,
     get_shows_zero_count: false,
     dead_letter_keeps_delivery_count: true,
     last_death_headers: true,

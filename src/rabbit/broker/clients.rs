@@ -150,9 +150,13 @@ impl Broker {
         }
         let queues = channel.queues();
         for &queue in &queues {
+            let epoch = self.queues[queue.index()].epoch;
+            let held = channel.held(queue, epoch, self.profile.consumers_by_tag);
             self.with_queue(queue, ctx.now, |queue, at| match &mut queue.machine {
                 Machine::Classic(queue) => queue.down(session, why, at),
-                Machine::Quorum(queue) => queue.append(Command::Down { session, why }, at.out),
+                Machine::Quorum(queue) => {
+                    queue.append(Command::Down { session, why, held }, at.out)
+                }
                 Machine::Stream(queue) => queue.down(session),
             });
         }

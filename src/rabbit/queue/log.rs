@@ -53,9 +53,11 @@ pub(crate) enum Command {
     Purge {
         session: Session,
     },
+    /// A channel is gone, with what it held in the order in which that comes back.
     Down {
         session: Session,
         why: Returned,
+        held: Vec<Handle>,
     },
     Expire,
     DeadLetterDone {
@@ -129,7 +131,7 @@ impl Logged {
                 let messages = queue.purge(Death::Purged, now, out);
                 out.push(self.id, Effect::Purged { session, messages });
             }
-            Command::Down { session, why } => queue.down(session, why, now, out),
+            Command::Down { session, why, held } => queue.down(session, why, &held, now, out),
             Command::Expire => queue.expire(now, out),
             Command::DeadLetterDone { ticket } => {
                 if let Some((msg, why)) = queue.dead_letter_done(ticket, now, out) {

@@ -56,6 +56,25 @@ fn after_the_loss_of_a_connection_everything_comes_back_in_order_before_the_rest
 }
 
 /// Experiment 73: what a poison message does to a queue depends on where it comes back to.
+/// Observed on 3.10.8 and 4.0.5.
+#[test]
+fn a_lost_channel_gives_back_consumer_by_consumer_in_the_order_of_delivery() {
+    for version in [V3, V4] {
+        let mut lab = Lab::new(version, &["q quorum"]);
+        lab.connect(A);
+        lab.connect(B);
+        lab.fill("q", 1..=3);
+        lab.get(A, "q");
+        lab.get(B, "q");
+        lab.drop_client(A);
+        lab.get(B, "q");
+        lab.get(B, "q");
+        assert_eq!(lab.delivered(B), "m2 m1* m3");
+        lab.drop_client(B);
+        assert_eq!(lab.ready("q"), "m2* m1* m3*");
+    }
+}
+
 #[test]
 fn a_nacked_message_blocks_a_classic_queue_whose_only_window_is_one() {
     let mut lab = Lab::new(V4, &["q"]);

@@ -30,6 +30,49 @@ fn quorum_queues_learnt_priorities_in_two_steps() {
     assert_eq!(backlog(V43, "quorum"), "m8 m7 m5 m2 m6 m4 m9 m3 m10 m1", "strict, 4 by default");
 }
 
+/// Observed on 4.0.5.
+#[test]
+fn every_third_time_the_older_of_both_is_served_and_every_message_counts() {
+    let mut lab = Lab::new(V4, &["q quorum"]);
+    let publish = |lab: &mut Lab, priorities: [u8; 6]| {
+        for (id, priority) in (1..).zip(priorities) {
+            with_priority(lab, id, Some(priority));
+        }
+        lab.settle();
+    };
+    publish(&mut lab, [0, 9, 0, 9, 9, 0]);
+    assert_eq!(lab.ready("q"), "m2 m4 m1 m5 m3 m6");
+    lab.get(P, "q");
+    lab.get(P, "q");
+    assert_eq!(lab.ready("q"), "m1 m5 m3 m6");
+    lab.say(P, 1, Method::QueuePurge { queue: "q".into() });
+    lab.settle();
+    publish(&mut lab, [0, 9, 0, 9, 9, 0]);
+    assert_eq!(lab.ready("q"), "m2 m4 m1 m5 m3 m6", "a purge begins anew");
+    lab.say(P, 1, Method::QueuePurge { queue: "q".into() });
+    lab.settle();
+    publish(&mut lab, [9, 9, 9, 0, 9, 0]);
+    assert_eq!(lab.ready("q"), "m1 m2 m3 m5 m4 m6", "the third is of high priority, and older");
+}
+
+/// Observed on 3.10.8 and 4.0.5: only what arrives in an empty queue, or makes others leave, is
+/// looked at.
+#[test]
+fn a_new_head_of_higher_priority_does_not_expire_by_itself() {
+    for version in [V3, V4] {
+        let mut lab = Lab::new(version, &["q max-priority=5"]);
+        with_priority(&mut lab, 1, None);
+        lab.publish_with("q", 2, |it| {
+            it.properties.priority = Some(3);
+            it.properties.expiration = Some("120".into());
+        });
+        lab.wait(millis(500));
+        assert_eq!(lab.ready("q"), "m2 m1");
+        lab.get(P, "q");
+        assert_eq!(lab.delivered(P), "m2");
+    }
+}
+
 #[test]
 fn a_nacked_message_goes_back_to_its_place_within_its_level() {
     let mut lab = Lab::new(V4, &["q max-priority=10"]);

@@ -23,7 +23,8 @@ impl Classic {
         dropped
     }
 
-    /// Discards expired messages at the head, and stops at the first that is not.
+    /// Discards expired messages at the head, and stops at the first that is not: the timer goes
+    /// off when that one expires. Source: `drop_expired_msgs/2`, `ensure_ttl_timer/2`.
     pub(super) fn drop_expired(&mut self, at: &mut Moment<'_>) {
         while let Some(handle) = self.ready.front()
             && self.slab.get(handle).deadline <= at.now
@@ -31,30 +32,20 @@ impl Classic {
             self.pop();
             self.discard(handle, Death::Expired, at);
         }
+        let head = self.ready.front().map_or(Time::MAX, |handle| self.slab.get(handle).deadline);
+        // a timer that goes off too early does no harm
+        if head < self.expiry {
+            self.expiry = head;
+            let late = self.profile.costs.classic_expiry_lateness;
+            let timer = RabbitTimer::Expire(self.id);
+            at.out.push(self.id, Effect::Arm(timer, head.since(at.now) + late));
+        }
     }
 
     /// The expiry timer went off.
     pub(crate) fn expire(&mut self, at: &mut Moment<'_>) {
         self.expiry = Time::MAX;
         self.drop_expired(at);
-        self.arm_expiry(at);
-    }
-
-    pub(super) fn arm_expiry(&mut self, at: &mut Moment<'_>) {
-        let head = self.ready.front().map_or(Time::MAX, |handle| self.slab.get(handle).deadline);
-        if head == self.expiry {
-            return;
-        }
-        self.expiry = head;
-        let timer = RabbitTimer::Expire(self.id);
-        let effect = match head {
-            Time::MAX => Effect::Disarm(timer),
-            _ => {
-                let late = self.profile.costs.classic_expiry_lateness;
-                Effect::Arm(timer, head.since(at.now) + late)
-            }
-        };
-        at.out.push(self.id, effect);
     }
 
     /// The queue was used: its lease starts anew, unless it has consumers.
@@ -77,7 +68,6 @@ impl Classic {
         self.settings = settings;
         self.drop_head(at);
         self.drop_expired(at);
-        self.arm_expiry(at);
         if lease {
             at.out.push(self.id, Effect::Disarm(RabbitTimer::Lease(self.id)));
             self.renew_lease(at);
@@ -91,7 +81,6 @@ impl Classic {
             self.discard(handle, why, at);
             purged += 1;
         }
-        self.arm_expiry(at);
         purged
     }
 

@@ -143,10 +143,11 @@ impl Classic {
         self.ready.push_back(level, handle);
         self.ready_bytes += size;
         let dropped = self.drop_head(at);
+        // In a queue with priorities the message may be the new head of many; nobody looks whether
+        // that one expires (observed).
         if dropped || (self.ready.len() == 1 && deadline != Time::MAX) {
             self.drop_expired(at);
         }
-        self.arm_expiry(at);
     }
 
     /// Whether the queue refuses a message of this size now. Source: `will_overflow/2`.
@@ -169,7 +170,6 @@ impl Classic {
             self.hand_over(handle, slot, at);
             self.drop_expired(at);
         }
-        self.arm_expiry(at);
     }
 
     /// Who takes the next message. A consumer that cannot is set aside, now that it is its turn.
@@ -233,7 +233,6 @@ impl Classic {
     pub(crate) fn fetch(&mut self, session: Session, no_ack: bool, at: &mut Moment<'_>) {
         let handed = self.pop().map(|handle| self.hand(handle, FETCHED, session, no_ack, at));
         self.drop_expired(at);
-        self.arm_expiry(at);
         let left = self.ready.len() as u32;
         at.out.push(self.id, Effect::Fetched { session, handed, left });
         self.renew_lease(at);

@@ -128,7 +128,6 @@ impl Classic {
         }
         self.drop_head(at);
         self.drop_expired(at);
-        self.arm_expiry(at);
         self.renew_lease(at);
     }
 }

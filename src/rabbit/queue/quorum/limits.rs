@@ -142,6 +142,7 @@ impl Quorum {
             self.remove(handle, why, out);
             purged += 1;
         }
+        self.taken = 0;
         self.evaluate_limit(out);
         self.arm_expiry(now, out);
         purged

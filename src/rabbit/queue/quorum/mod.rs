@@ -34,8 +34,8 @@ pub(crate) struct Quorum {
     slab: Slab,
     returns: VecDeque<Handle>,
     messages: Leveled,
-    /// How many of high priority were taken in a row, for [`QuorumPriorities::TwoToOne`].
-    high_in_a_row: u8,
+    /// How many were taken, modulo 3, for [`QuorumPriorities::TwoToOne`].
+    taken: u8,
     ready_bytes: u64,
     unacked: usize,
     next_seq: u64,
@@ -82,7 +82,7 @@ impl Quorum {
             slab: Slab::default(),
             returns: VecDeque::new(),
             messages: Leveled::new(highest),
-            high_in_a_row: 0,
+            taken: 0,
             ready_bytes: 0,
             unacked: 0,
             next_seq: 0,
@@ -424,8 +424,8 @@ impl Quorum {
         if self.profile.quorum_priorities != QuorumPriorities::TwoToOne {
             return self.messages.iter().collect();
         }
-        let (mut messages, mut row) = (self.messages.clone(), self.high_in_a_row);
-        std::iter::from_fn(|| take_two_to_one(&mut messages, &mut row)).collect()
+        let (mut messages, mut taken) = (self.messages.clone(), self.taken);
+        std::iter::from_fn(|| take_two_to_one(&mut messages, &self.slab, &mut taken)).collect()
     }
 
     /// Held messages, oldest first.
@@ -438,7 +438,7 @@ impl Quorum {
     fn front(&self) -> Option<Handle> {
         self.returns.front().copied().or_else(|| match self.profile.quorum_priorities {
             QuorumPriorities::TwoToOne => {
-                self.messages.front_of(next_of_two(&self.messages, self.high_in_a_row))
+                self.messages.front_of(next_of_two(&self.messages, &self.slab, self.taken))
             }
             QuorumPriorities::Ignored | QuorumPriorities::Strict => self.messages.front(),
         })
@@ -448,7 +448,7 @@ impl Quorum {
         let handle = match self.returns.pop_front() {
             Some(handle) => handle,
             None if self.profile.quorum_priorities == QuorumPriorities::TwoToOne => {
-                take_two_to_one(&mut self.messages, &mut self.high_in_a_row)?
+                take_two_to_one(&mut self.messages, &self.slab, &mut self.taken)?
             }
             None => self.messages.pop_front()?,
         };
@@ -461,24 +461,25 @@ impl Quorum {
     }
 }
 
-/// Which of the two levels is served next: the high one, but after two of it the low one. Source:
-/// `rabbit_fifo_q.erl`, `WEIGHT`.
-fn next_of_two(messages: &Leveled, high_in_a_row: u8) -> u8 {
+/// Which of the two levels is served next: the high one, but every third time whichever has the
+/// older message. Source: `rabbit_fifo_q:next/1`, `WEIGHT`.
+fn next_of_two(messages: &Leveled, slab: &Slab, taken: u8) -> u8 {
     match (messages.front_of(1), messages.front_of(0)) {
-        (Some(_), Some(_)) => u8::from(high_in_a_row < 2),
+        (Some(high), Some(low)) => {
+            u8::from(taken < WEIGHT || slab.get(high).seq < slab.get(low).seq)
+        }
         (Some(_), None) => 1,
         (None, _) => 0,
     }
 }
 
-fn take_two_to_one(messages: &mut Leveled, high_in_a_row: &mut u8) -> Option<Handle> {
-    let level = next_of_two(messages, *high_in_a_row);
-    let both = messages.front_of(1).is_some() && messages.front_of(0).is_some();
-    let handle = messages.pop_level(level)?;
-    if level == 0 {
-        *high_in_a_row = 0;
-    } else if both || *high_in_a_row < 2 {
-        *high_in_a_row = (*high_in_a_row + 1).min(2);
-    }
+/// Takes the next of two levels. Every message that is taken counts, of whichever level
+/// (`rabbit_fifo_q:out/1`; observed).
+fn take_two_to_one(messages: &mut Leveled, slab: &Slab, taken: &mut u8) -> Option<Handle> {
+    let handle = messages.pop_level(next_of_two(messages, slab, *taken))?;
+    *taken = (*taken + 1) % (WEIGHT + 1);
     Some(handle)
 }
+
+/// `rabbit_fifo_q.erl`
+const WEIGHT: u8 = 2;

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use super::super::Session;
 use super::super::consumers::{Consumer, State, Subscription};
 use super::super::out::{Effect, Out};
+use super::super::slab::{Handle, Marks};
 use super::Quorum;
 use crate::kernel::Time;
 use crate::talk::Returned;
@@ -64,12 +65,26 @@ impl Quorum {
     }
 
     /// A session is gone: so are its consumers, and what it held comes back, to the front.
-    pub(crate) fn down(&mut self, session: Session, why: Returned, now: Time, out: &mut Out) {
+    pub(crate) fn down(
+        &mut self,
+        session: Session,
+        why: Returned,
+        held: &[Handle],
+        now: Time,
+        out: &mut Out,
+    ) {
         self.publishers.retain(|(publisher, _)| *publisher != session);
         for slot in self.consumers.of(session) {
             self.unsubscribe(slot, now);
         }
-        for handle in self.slab.held_by(session) {
+        let is_held = |handle: &Handle| {
+            let entry = self.slab.find(*handle);
+            entry.is_some_and(|it| it.marks.has(Marks::HELD) && it.session == session)
+        };
+        let known: Vec<Handle> = held.iter().copied().filter(is_held).collect();
+        // and what was on its way to the channel
+        let rest = self.slab.held_by(session).into_iter().filter(|it| !known.contains(it));
+        for handle in known.iter().copied().chain(rest) {
             if self.release(handle, now).is_some() {
                 self.return_one(handle, why, out);
             }

@@ -56,7 +56,9 @@ impl Bench<'_> {
         self.check(at_ms, "recovered", &seen.number("recovered"), &Some(count));
         let real = seen.fields.get("recovered_is_prefix").and_then(Value::as_bool);
         self.check(at_ms, "what was recovered is a prefix", &real.unwrap_or(true), &prefix);
+        self.ends_of(seen, &recovered);
         let facts = [
+            ("published", sent.len() as u64),
             ("confirmed", confirmed),
             ("confirmed_but_lost", lost),
             ("unconfirmed_but_recovered", unconfirmed),
@@ -206,10 +208,29 @@ impl Bench<'_> {
             self.check(at_ms, "inherited from C1", &real, &(after.len() as u64));
         }
         let flagged = after.iter().filter(|(_, redelivered)| *redelivered).count();
-        self.check(at_ms, "of which redelivered", &after.len(), &flagged);
+        let unflagged = seen.number("C2_redelivered").map_or(0, |flagged| real.abs_diff(flagged));
+        let model = (after.len() - flagged) as u64;
+        self.check(at_ms, "of which not redelivered", &unflagged, &model);
+        if real == after.len() as u64 {
+            let bodies: Vec<u64> = after.iter().map(|(body, _)| *body).collect();
+            self.ends_of(seen, &bodies);
+        }
         let in_order = after.windows(2).all(|pair| pair[0].0 < pair[1].0);
         let real = seen.fields.get("in_order").and_then(Value::as_bool).unwrap_or(true);
         self.check(at_ms, "in order", &real, &in_order);
+    }
+
+    /// The first and last of a long list of numbered bodies, as many as the harness shows.
+    fn ends_of(&mut self, seen: &Observed, bodies: &[u64]) {
+        let shown = |name: &str| -> Vec<u64> {
+            let list = seen.fields.get(name).and_then(Value::as_array);
+            list.map_or(Vec::new(), |list| list.iter().filter_map(Value::as_u64).collect())
+        };
+        let (first, last) = (shown("first"), shown("last"));
+        let beginning = &bodies[..first.len().min(bodies.len())];
+        let end = &bodies[bodies.len() - last.len().min(bodies.len())..];
+        self.check(seen.at_ms, "first", &&first[..], &beginning);
+        self.check(seen.at_ms, "last", &&last[..], &end);
     }
 
     /// Without acknowledgements nothing comes back.
