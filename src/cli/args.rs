@@ -119,14 +119,24 @@ pub(super) enum Format {
     Markdown,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum GuideFormat {
+    /// For people.
+    Text,
+    /// A JSON list, one object a claim.
+    Json,
+    /// For issues and slides.
+    Markdown,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(super) struct GuideArgs {
     /// One claim, such as R5; all of them when none is given.
     #[arg(value_name = "ID")]
     pub(super) id: Option<String>,
-    /// How to report: text, json or markdown.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    /// How to report.
+    #[arg(long, value_enum, default_value_t = GuideFormat::Text)]
+    pub(super) format: GuideFormat,
     /// Write with the signs of ASCII only.
     #[arg(long)]
     pub(super) ascii: bool,

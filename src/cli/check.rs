@@ -11,20 +11,20 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<Outcome> {
         let found = match source::find(file) {
             Ok(found) => found,
             Err(error) => {
-                out::complain(&format!("error: {error:#}\n"));
+                out::complain(&format!("error: {}", out::words(&error)));
                 outcome = Outcome::Wrong;
                 continue;
             }
         };
         let problems = match Scenario::load_bytes(&found.name, &found.bytes, &[]) {
-            Ok((_, warnings)) => warnings,
-            Err(problems) => {
-                outcome = Outcome::Wrong;
-                problems
-            }
+            Ok((scenario, warnings)) => warnings.with(source::too_heavy(&scenario, 1)),
+            Err(problems) => problems,
         };
+        if !problems.may_run() {
+            outcome = Outcome::Wrong;
+        }
         if !problems.is_empty() {
-            out::complain(&(problems.render(out::colour()) + "\n"));
+            out::complain(&problems.render(out::colour()));
         }
         let count = |n: usize, noun: &str| match n {
             0 => None,

@@ -1,8 +1,8 @@
 //! `redeliver guide`: the claims of the guide and what the runs say of them.
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 
-use super::args::{Format, GuideArgs};
+use super::args::{GuideArgs, GuideFormat};
 use super::{Outcome, out};
 use crate::report::Style;
 use crate::report::guide::{self, Ruling};
@@ -20,20 +20,17 @@ pub(super) fn guide(args: &GuideArgs) -> anyhow::Result<Outcome> {
                 Some(claim) => vec![claim],
                 None => {
                     let ids = all.iter().map(|claim| claim.id);
-                    let near = nearest(id, ids.clone())
-                        .map_or(String::new(), |near| format!(": did you mean {near}?"));
-                    let list: Vec<&str> = ids.collect();
-                    return Err(anyhow!(
-                        "no claim `{id}` was examined{near} There are {}",
-                        list.join(", ")
-                    ));
+                    let list: Vec<&str> = ids.clone().collect();
+                    return Err(match nearest(id, ids) {
+                        Some(near) => anyhow!("no claim `{id}` was examined: did you mean {near}?"),
+                        None => {
+                            anyhow!("no claim `{id}` was examined; there are {}", list.join(", "))
+                        }
+                    });
                 }
             }
         }
     };
-    if args.format == Format::Jsonl {
-        bail!("--format of guide is text, json or markdown");
-    }
     let style = Style { ascii: args.ascii, verbose: false };
     let mut outcome = Outcome::Held;
     let mut objects = Vec::new();
@@ -45,14 +42,14 @@ pub(super) fn guide(args: &GuideArgs) -> anyhow::Result<Outcome> {
             outcome = outcome.max(Outcome::Undecided);
         }
         match args.format {
-            Format::Json => objects.push(guide::json(&examined)),
-            Format::Markdown => out::print(&format!("{}\n", guide::markdown(&examined)))?,
-            _ => out::print(&format!("{}\n", guide::text(&examined, style)))?,
+            GuideFormat::Json => objects.push(guide::json(&examined)),
+            GuideFormat::Markdown => out::print(&format!("{}\n", guide::markdown(&examined)))?,
+            GuideFormat::Text => out::print(&format!("{}\n", guide::text(&examined, style)))?,
         }
     }
     match args.format {
-        Format::Json => out::print(&format!("{:#}\n", serde_json::Value::Array(objects)))?,
-        Format::Text if args.id.is_none() => {
+        GuideFormat::Json => out::print(&format!("{:#}\n", serde_json::Value::Array(objects)))?,
+        GuideFormat::Text if args.id.is_none() => {
             out::print("The guide's claims about Kafka come with Kafka.\n")?;
         }
         _ => {}

@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod guide;
 mod list;
+mod memory;
 mod new;
 mod out;
 #[cfg(feature = "tui")]
@@ -49,7 +50,7 @@ pub fn main() -> ExitCode {
         // whoever read our output has heard enough
         Err(error) if out::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            out::complain(&format!("error: {error:#}"));
+            out::complain(&format!("error: {}", out::words(&error)));
             ExitCode::from(Outcome::Wrong as u8)
         }
     }

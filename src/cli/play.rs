@@ -5,15 +5,12 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 
 use super::args::{PlayArgs, ScenarioArgs};
-use super::{Outcome, out, source};
-use crate::scenario::{Scenario, embedded};
+use super::{Outcome, memory, out, source};
+use crate::report::judged;
+use crate::scenario::{Scenario, embedded, size};
 use crate::tui::{self, Charset, Entry, Opening, Place, Recording, View};
 
-/// A recorded run may take so much memory.
-const MOST_BYTES: u64 = 4 << 30;
-
 pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Outcome> {
-    let Some(scenario) = source::load(&args.scenario)? else { return Ok(Outcome::Wrong) };
     let opening = Opening {
         at: args.at.as_deref().map(place).transpose()?,
         view: args.view.as_deref().map(view).transpose()?,
@@ -21,6 +18,7 @@ pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Outcome> {
         charset: args.ascii.then_some(Charset::Ascii),
     };
     tui::require_terminal()?;
+    let Some(scenario) = source::load(&args.scenario, 1)? else { return Ok(Outcome::Wrong) };
     let recording = record(scenario, args.seed, &args.scenario.set)?;
     let left = tui::play(recording, opening)?;
     out::print(&format!("{}\n", left.replay))?;
@@ -58,18 +56,31 @@ pub(super) fn pick() -> anyhow::Result<Outcome> {
     Ok(Outcome::Held)
 }
 
+/// Bytes that a step of a recorded run takes, with its notes and what the player looks up.
+const BYTES_A_STEP: u64 = 300;
+
 fn record(scenario: Scenario, seed: Option<u64>, settings: &[String]) -> anyhow::Result<Recording> {
-    let estimate = scenario.estimate();
-    if estimate.recorded > MOST_BYTES {
-        return Err(anyhow!(
-            "a recorded run of {} has up to {} messages and would take about {} GB of memory: lower \
-             `messages`, or use `redeliver run`, which stores nothing",
-            scenario.name(),
-            estimate.messages,
-            estimate.recorded >> 30
-        ));
-    }
     let seed = seed.unwrap_or_else(|| scenario.seed());
+    let room = memory::room();
+    let too_much = |bytes: u64| {
+        anyhow!(
+            "a recorded run of {} would take about {}, and {} are free: lower `messages` or \
+             `horizon`, or use `redeliver run`, which stores nothing",
+            scenario.name(),
+            size(bytes),
+            size(room)
+        )
+    };
+    let expected = scenario.estimate().recorded;
+    if expected > room {
+        return Err(too_much(expected));
+    }
+    // a message can come back for ever, so the steps are counted before they are stored
+    let steps = judged::quick(&scenario, seed, tui::MOST_STEPS).outcome.end.step;
+    let needed = steps.saturating_mul(BYTES_A_STEP);
+    if needed > room {
+        return Err(too_much(needed));
+    }
     Ok(Recording::new(scenario, seed, settings.to_vec()))
 }
 

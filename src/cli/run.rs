@@ -12,12 +12,15 @@ use crate::report::{Judged, Style, Summary, data, judged, text};
 use crate::scenario::{MOST_STEPS, Met, Scenario};
 
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
-    let Some(scenario) = source::load(&args.scenario)? else { return Ok(Outcome::Wrong) };
+    let seeds = args.seed.as_deref().map(seeds).transpose()?;
+    let several = seeds.as_ref().map_or(0, |seeds| seeds.end() - seeds.start());
+    if several > 0 && args.format == Format::Jsonl {
+        bail!("--format jsonl exports the history of one run: give one seed");
+    }
+    let copies = several.saturating_add(1).min(args.jobs.into());
+    let Some(scenario) = source::load(&args.scenario, copies)? else { return Ok(Outcome::Wrong) };
     let style = Style { ascii: args.ascii, verbose: args.verbose };
-    let seeds = match &args.seed {
-        None => scenario.seed()..=scenario.seed(),
-        Some(text) => seeds(text)?,
-    };
+    let seeds = seeds.unwrap_or_else(|| scenario.seed()..=scenario.seed());
     if seeds.start() == seeds.end() {
         one(&scenario, *seeds.start(), args.format, style)
     } else {
@@ -54,9 +57,9 @@ impl From<Met> for Outcome {
 
 fn one(scenario: &Scenario, seed: u64, format: Format, style: Style) -> anyhow::Result<Outcome> {
     if format == Format::Jsonl {
-        let (run, outcome) = judged::record(scenario, seed, MOST_STEPS);
-        let names = crate::report::Names::new(scenario.cast().clone(), run.history());
-        data::jsonl(run.history(), &names, out::print)?;
+        let mut lines = out::Lines::new();
+        let outcome = data::jsonl(scenario, seed, MOST_STEPS, |line| lines.print(line))?;
+        lines.finish()?;
         return Ok(judged::met(scenario, &outcome).into());
     }
     let judged = Judged::new(scenario, seed, MOST_STEPS);
@@ -75,15 +78,13 @@ fn many(
     args: &RunArgs,
     style: Style,
 ) -> anyhow::Result<Outcome> {
-    if args.format == Format::Jsonl {
-        bail!("--format jsonl exports the history of one run: give one seed");
-    }
-    let bar = progress(seeds.end() - seeds.start() + 1);
+    let bar = progress((seeds.end() - seeds.start()).saturating_add(1));
     let summary = all(scenario, seeds, args.jobs.into(), &bar);
     bar.finish_and_clear();
     match args.format {
         Format::Json => out::print(&format!("{:#}\n", summary.json(scenario.name())))?,
-        _ => out::print(&summary.text(scenario.name(), style))?,
+        Format::Markdown => out::print(&summary.markdown(scenario))?,
+        _ => out::print(&summary.text(scenario, style))?,
     }
     Ok(summary.met().into())
 }
@@ -91,14 +92,16 @@ fn many(
 /// Runs every seed once. Threads take the next seed from a counter and share nothing else, and
 /// what they found adds up to the same whatever their number is.
 fn all(scenario: &Scenario, seeds: RangeInclusive<u64>, jobs: usize, bar: &ProgressBar) -> Summary {
-    let next = AtomicU64::new(*seeds.start());
+    let last = seeds.end() - seeds.start();
+    let next = AtomicU64::new(0);
     let work = || {
         let mut summary = Summary::default();
         loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed > *seeds.end() || seed < *seeds.start() {
+            let nth = next.fetch_add(1, Ordering::Relaxed);
+            if nth > last {
                 return summary;
             }
+            let seed = seeds.start() + nth;
             summary.add(scenario, seed, &judged::quick(scenario, seed, MOST_STEPS));
             bar.inc(1);
         }

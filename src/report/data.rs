@@ -6,10 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::judged::Judged;
 use super::narrate::{self, Names};
-use crate::check::{Guarantee, Point, Verdict};
-use crate::kernel::Step;
-use crate::scenario::Met;
-use crate::system::{History, text as step_text};
+use crate::check::{Audit, Guarantee, Outcome, Point, Verdict};
+use crate::kernel::run::Noted;
+use crate::kernel::{Seen, Step, Taken, Watch};
+use crate::scenario::{Met, Scenario};
+use crate::system::{History, Timeline, text as step_text};
+use crate::talk::{Mq, Name, Note};
 
 /// One run as a JSON object.
 pub fn json(judged: &Judged<'_>) -> Value {
@@ -110,53 +112,89 @@ pub fn met_word(met: Met) -> &'static str {
     }
 }
 
-/// A history, one step or note a line. `write` gets each line with its end; it stops the export by
-/// returning an error, which is passed on.
+/// Runs, and writes the history as it happens, one step or note a line. `write` gets each line with
+/// its end; it stops the run by returning an error, which is passed on. Nothing is stored, so a run
+/// may be as long as it likes.
 ///
 /// # Errors
 /// What `write` returns.
 pub fn jsonl<E>(
-    history: &History,
-    names: &Names,
-    mut write: impl FnMut(&str) -> Result<(), E>,
-) -> Result<(), E> {
-    let nodes: Vec<crate::talk::Name> =
-        names.cast().parts.iter().map(|part| part.name.clone()).collect();
-    let mut notes = history.notes().iter().peekable();
-    let mut line = String::new();
-    for no in 0..=history.steps().len() as u64 {
-        if let Some(taken) = history.step(no) {
-            let kind = match taken.step {
-                Step::Deliver(_) => "deliver",
-                Step::Fire(..) => "fire",
-                Step::Fault(_) => "fault",
-            };
-            let object = json!({
-                "step": no,
-                "at_ns": taken.at.as_nanos(),
-                "cause": taken.cause,
-                "kind": kind,
-                "what": step_text::write(&taken.step, &nodes),
-            });
-            line.clear();
-            let _ = writeln!(line, "{object}");
-            write(&line)?;
-        }
-        while let Some(noted) = notes.next_if(|noted| noted.step <= no) {
-            let object = json!({
-                "step": noted.step,
-                "at_ns": noted.at.as_nanos(),
-                "node": names.node(noted.node),
-                "note": noted.note.kind(),
-                "message": noted.note.msg().map(|msg| msg.to_string()),
-                "what": narrate::note(names, noted),
-            });
-            line.clear();
-            let _ = writeln!(line, "{object}");
-            write(&line)?;
+    scenario: &Scenario,
+    seed: u64,
+    most: u64,
+    write: impl FnMut(&str) -> Result<(), E>,
+) -> Result<Outcome, E> {
+    let system = scenario.system();
+    let mut lines = Lines {
+        nodes: scenario.cast().parts.iter().map(|part| part.name.clone()).collect(),
+        names: Names::new(scenario.cast().clone(), &History::default()),
+        line: String::new(),
+        write,
+        failed: None,
+    };
+    let mut audit = Audit::new(scenario.rules().clone());
+    let mut timeline: Timeline = Timeline::new(&system.seeded(seed), &mut (&mut audit, &mut lines));
+    let mut taken = 0;
+    while lines.failed.is_none()
+        && taken < most
+        && timeline.step(system.horizon, &mut (&mut audit, &mut lines))
+    {
+        taken += 1;
+    }
+    match lines.failed {
+        Some(error) => Err(error),
+        None => Ok(audit.finish(scenario.end(&timeline, taken == most), scenario.cast())),
+    }
+}
+
+/// Writes what it sees.
+struct Lines<W, E> {
+    nodes: Vec<Name>,
+    names: Names,
+    line: String,
+    write: W,
+    failed: Option<E>,
+}
+
+impl<E, W: FnMut(&str) -> Result<(), E>> Lines<W, E> {
+    fn put(&mut self, object: &Value) {
+        if self.failed.is_none() {
+            self.line.clear();
+            let _ = writeln!(self.line, "{object}");
+            self.failed = (self.write)(&self.line).err();
         }
     }
-    Ok(())
+}
+
+impl<E, W: FnMut(&str) -> Result<(), E>> Watch<Mq> for Lines<W, E> {
+    fn step(&mut self, taken: &Taken<Mq>) {
+        let kind = match taken.step {
+            Step::Deliver(_) => "deliver",
+            Step::Fire(..) => "fire",
+            Step::Fault(_) => "fault",
+        };
+        self.put(&json!({
+            "step": taken.no,
+            "at_ns": taken.at.as_nanos(),
+            "cause": taken.cause,
+            "kind": kind,
+            "what": step_text::write(&taken.step, &self.nodes),
+        }));
+    }
+
+    fn note(&mut self, seen: Seen<'_, Note>) {
+        let Seen { step, at, node, note } = seen;
+        self.names.learn(note);
+        let noted = Noted { step, at, node, note: note.clone() };
+        self.put(&json!({
+            "step": step,
+            "at_ns": at.as_nanos(),
+            "node": self.names.node(node),
+            "note": note.kind(),
+            "message": note.msg().map(|msg| msg.to_string()),
+            "what": narrate::note(&self.names, &noted),
+        }));
+    }
 }
 
 /// One run as Markdown.
@@ -193,6 +231,19 @@ pub fn markdown(judged: &Judged<'_>) -> String {
             let _ = writeln!(text, "- allowed by `{}`", setting.path);
         }
     }
-    let _ = writeln!(text, "\n`redeliver play {} --seed {}`", scenario.name(), judged.seed);
+    let expectations = scenario.expectations();
+    if !expectations.is_empty() {
+        text += "\n| | expected | found |\n|---|---|---|\n";
+    }
+    for expected in expectations {
+        let mark = match expected.met(outcome) {
+            Met::Yes => "✓",
+            Met::No => "✗",
+            Met::Undecided => "?",
+        };
+        let found = expected.found(outcome);
+        let _ = writeln!(text, "| {mark} | {} {} | {found} |", expected.name, expected.want);
+    }
+    let _ = writeln!(text, "\n`redeliver play {} --seed {}`", scenario.command(), judged.seed);
     text
 }

@@ -67,7 +67,15 @@ pub fn explain(
     let how = format!("{:?}", breach.how);
     let how = how.split(['(', ' ']).next().unwrap_or_default();
     Explanation {
-        event: chain.first().map(|link| link.what.clone()).unwrap_or_default(),
+        event: chain.first().map_or_else(
+            || {
+                format!(
+                    "event {} at {}, too far into the run to be explained",
+                    breach.step, breach.at
+                )
+            },
+            |link| link.what.clone(),
+        ),
         setting: setting(scenario, names, history, breach),
         knows: knows(names, history, breach),
         fingerprint: format!("{} {how} {}", breach.class, turns.join(" < ")),

@@ -32,6 +32,10 @@ pub struct Quick {
     pub hash: u64,
 }
 
+/// A violation after more steps than this is reported and not explained: the history that explains
+/// it would take too much memory.
+const EXPLAINED: u64 = 5_000_000;
+
 /// Runs once and stores nothing.
 pub fn quick(scenario: &Scenario, seed: u64, most: u64) -> Quick {
     let mut hash = RunHash::default();
@@ -48,7 +52,7 @@ impl<'a> Judged<'a> {
         let mut history = History::default();
         let system = scenario.system();
         let mut timeline: Timeline = Timeline::new(&system.seeded(seed), &mut history);
-        timeline.run(system.horizon, last, &mut history);
+        timeline.run(system.horizon, last.min(EXPLAINED), &mut history);
         let names = Names::new(scenario.cast().clone(), &history);
         let explanations =
             breaches.iter().map(|breach| explain(scenario, &names, &history, breach)).collect();
@@ -76,7 +80,8 @@ pub fn met(scenario: &Scenario, outcome: &Outcome) -> Met {
     if verdicts.classes.iter().all(holds) { Met::Yes } else { Met::Undecided }
 }
 
-fn no_bound(judged: &crate::check::Judged) -> bool {
+/// Whether nothing was said that it could be judged by.
+pub(super) fn no_bound(judged: &crate::check::Judged) -> bool {
     use crate::check::{Reason, Verdict};
     matches!(judged.verdict, Verdict::Undecided(Reason::NoBound))
 }

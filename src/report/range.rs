@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::data::met_word;
-use super::judged::{Quick, met};
+use super::judged::{Quick, met, no_bound};
 use super::text::Style;
 use crate::check::Class;
 use crate::kernel::mix;
@@ -47,7 +47,8 @@ impl Summary {
             self.first_unmet = earlier(self.first_unmet, Some(seed));
         }
         self.hash = self.hash.wrapping_add(mix(seed ^ mix(quick.hash)));
-        for it in &quick.outcome.verdicts.classes {
+        // what has no bound is not judged at all
+        for it in quick.outcome.verdicts.classes.iter().filter(|it| !no_bound(it)) {
             let count = self.classes.entry(it.class).or_default();
             match it.verdict.name() {
                 "holds" => count.holds += 1,
@@ -87,7 +88,8 @@ impl Summary {
     }
 
     /// As plain text.
-    pub fn text(&self, name: &str, style: Style) -> String {
+    pub fn text(&self, scenario: &Scenario, style: Style) -> String {
+        let (name, command) = (scenario.name(), scenario.command());
         let mut text = format!("{name}   {} seeds\n\n", self.runs);
         let _ = writeln!(text, "  {:24}{:>8}{:>10}{:>11}", "", "holds", "violated", "undecided");
         for (class, count) in &self.classes {
@@ -96,7 +98,7 @@ impl Summary {
             }
             let first = count
                 .first
-                .map_or(String::new(), |seed| format!("   redeliver play {name} --seed {seed}"));
+                .map_or(String::new(), |seed| format!("   redeliver play {command} --seed {seed}"));
             let _ = writeln!(
                 text,
                 "  {:24}{:>8}{:>10}{:>11}{first}",
@@ -111,9 +113,30 @@ impl Summary {
         let [yes, undecided, no] = self.met;
         let _ = write!(text, "expected: met in {yes}, not in {no}, undecided in {undecided}");
         if let Some(seed) = self.first_unmet {
-            let _ = write!(text, "   redeliver run {name} --seed {seed}");
+            let _ = write!(text, "   redeliver run {command} --seed {seed}");
         }
         let _ = writeln!(text, "\nhistories {:016x}", self.hash);
+        text
+    }
+
+    /// As Markdown.
+    pub fn markdown(&self, scenario: &Scenario) -> String {
+        let mut text = format!(
+            "## {}\n\n`{}` · {} · {} seeds\n\n\
+             | guarantee | holds | violated | undecided | first violated |\n|---|--:|--:|--:|---|\n",
+            scenario.title(),
+            scenario.name(),
+            scenario.profile(),
+            self.runs,
+        );
+        for (class, count) in &self.classes {
+            let first = count.first.map_or(String::new(), |seed| format!("seed {seed}"));
+            let Count { holds, violated, undecided, .. } = count;
+            let name = class.name();
+            let _ = writeln!(text, "| {name} | {holds} | {violated} | {undecided} | {first} |");
+        }
+        let [yes, undecided, no] = self.met;
+        let _ = writeln!(text, "\nExpected: met in {yes}, not in {no}, undecided in {undecided}.");
         text
     }
 

@@ -130,7 +130,7 @@ fn details(text: &mut String, judged: &Judged<'_>, why: &Explanation, step: u64,
         let label = if index == 0 { "knows" } else { "" };
         let _ = writeln!(text, "      {label:7} {who}: {what}");
     }
-    let (name, seed) = (judged.scenario.name(), judged.seed);
+    let (name, seed) = (judged.scenario.command(), judged.seed);
     let _ = writeln!(text, "      replay  redeliver play {name} --seed {seed} --at {step}");
 }
 

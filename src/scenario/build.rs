@@ -11,7 +11,7 @@ use super::tree::{Entry, Tree};
 use crate::check::{Cast, ConsumerRule, Order, Part, QueueRule, Role, Rules, ServiceRule};
 use crate::client::Target;
 use crate::kernel::{Link, NodeId, Span};
-use crate::rabbit::{Binding, Config, Destination, Profile};
+use crate::rabbit::{Binding, Config, Destination, Profile, QuorumPriorities};
 use crate::system::{BuildError, Fault, System, SystemBuilder};
 use crate::talk::{self, Cue, ExchangeDeclare, MessageId, Name, Policy, QueueDeclare, Value};
 
@@ -297,8 +297,15 @@ fn rules(tree: &Tree, system: &System, names: &Names) -> Rules {
         }
     }
     let queues = tree.table("rabbitmq").into_iter().flat_map(|rabbit| rabbit.tables("queue"));
+    // where a quorum queue knows priorities, it needs no argument for them
+    let mixed = profile(tree).quorum_priorities != QuorumPriorities::Ignored
+        && tree
+            .tables("producer")
+            .flat_map(|producer| producer.tables("publish"))
+            .any(|publish| publish.has("priority"));
     for table in queues {
-        let priority = table.table("arguments").is_some_and(|args| args.has("x-max-priority"));
+        let levels = table.table("arguments").is_some_and(|args| args.has("x-max-priority"));
+        let priority = levels || mixed && table.text("type") == Some("quorum");
         let name = table.name().into();
         rules.queues.push(QueueRule { name, priority, dead: None, depth: None });
     }

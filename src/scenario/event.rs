@@ -178,7 +178,7 @@ mod tests {
     use crate::scenario::problem::Source;
 
     fn event(text: &str) -> Result<Event, Problems> {
-        let source = Arc::new(Source { name: "test".into(), text: text.into() });
+        let source = Arc::new(Source::of_file("test", text));
         let mut problems = Problems::default();
         let spot = Spot::new(&source, 0..text.len());
         from_text(text, &spot, &Names::default(), &mut problems).ok_or(problems)

@@ -15,8 +15,10 @@ pub(super) struct Incident {
     pub moment: Moment,
     /// What, each so long after it.
     pub acts: Vec<(Span, Act)>,
-    /// Where it stands.
+    /// Where it says what happens.
     pub spot: Spot,
+    /// Where it says when.
+    pub when: Spot,
 }
 
 /// When an incident happens.
@@ -83,10 +85,15 @@ fn one(
         }
         (None, None) => {
             // one that is there but wrong was reported already
-            if !fault.keys.iter().any(|(key, _)| key == "at" || key == "when") {
+            if !fault.says("at") && !fault.says("when") && fault.unknown.is_empty() {
                 let title = "this fault does not say when it happens";
                 let help = "write at = \"4s\", or when = \"m7 is delivered\"";
-                problems.push(Problem::error(&fault.spot, title).help(help).consequence());
+                problems.push(
+                    Problem::error(&fault.spot, title)
+                        .help(help)
+                        .unless_hidden("at")
+                        .unless_hidden("when"),
+                );
             }
             None
         }
@@ -96,7 +103,13 @@ fn one(
     let acts = acts(key, entry, names, cuts, problems)?;
     let undo = undo(fault, key, &acts, problems);
     let now = acts.into_iter().map(|act| (Span::ZERO, act));
-    Some(Incident { moment: moment?, acts: now.chain(undo).collect(), spot: entry.spot.clone() })
+    let when = if fault.has("at") { fault.spot_of("at") } else { fault.spot_of("when") };
+    Some(Incident {
+        moment: moment?,
+        acts: now.chain(undo).collect(),
+        spot: entry.spot.clone(),
+        when: when.clone(),
+    })
 }
 
 /// What the key of a `do` table does, one by one.
@@ -141,7 +154,7 @@ fn acts(
                 None if entry.as_text() == Some("all") => cuts.clone(),
                 None => {
                     let title = "`heal` is \"all\", or { from = \"…\", to = \"…\" }";
-                    problems.push(Problem::error(&entry.spot, title));
+                    problems.push(Problem::error(&entry.spot, title).help("write heal = \"all\""));
                     return None;
                 }
             };
@@ -258,15 +271,19 @@ fn check_times(tree: &Tree, incidents: &[Incident], problems: &mut Problems) {
             if at > horizon {
                 let title = format!("this fault at {at} lies beyond the horizon of {horizon}");
                 problems.push(
-                    Problem::error(&incident.spot, title)
-                        .also(tree.spot_of("horizon"), "the run ends here"),
+                    Problem::error(&incident.when, title)
+                        .also(tree.spot_of("horizon"), "the run ends here")
+                        .help("let it happen earlier, or lengthen `horizon`"),
                 );
             } else if let Some((after, _)) = incident.acts.iter().find(|(n, _)| at + *n > horizon) {
                 let title = format!(
                     "this is put right at {}, beyond the horizon of {horizon}: the run never sees it",
                     at + *after
                 );
-                problems.push(Problem::warning(&incident.spot, title));
+                problems.push(
+                    Problem::warning(&incident.spot, title)
+                        .help("let it happen earlier, or lengthen `horizon`"),
+                );
             }
         }
     }
@@ -310,6 +327,7 @@ fn check_order(tree: &Tree, incidents: &[Incident], problems: &mut Problems) {
             }
         }
     }
+    let mut said = None;
     for (at, act, spot) in planned {
         let whom = act.whom();
         if moved.contains(&whom) {
@@ -319,8 +337,11 @@ fn check_order(tree: &Tree, incidents: &[Incident], problems: &mut Problems) {
         match step(act, entry.0) {
             Ok(Some(next)) => *entry = (next, Some((at, spot))),
             Ok(None) => {}
-            Err(why) => {
-                let problem = Problem::error(spot, format!("at {at}, `{whom}` {why}"));
+            // both directions of one link, or all instances of one group, are one mistake
+            Err((why, _)) if said == Some((at, spot, why)) => {}
+            Err((why, mend)) => {
+                said = Some((at, spot, why));
+                let problem = Problem::error(spot, format!("at {at}, `{whom}` {why}")).help(mend);
                 problems.push(match entry.1 {
                     Some((since, other)) if other != spot => {
                         problem.also(other, format!("since this, at {since}"))
@@ -332,37 +353,44 @@ fn check_order(tree: &Tree, incidents: &[Incident], problems: &mut Problems) {
     }
 }
 
-/// What an act makes of a state, or why it makes no sense there.
-fn step(act: &Act, state: State) -> Result<Option<State>, &'static str> {
+/// What an act makes of a state, or why it makes no sense there and what to do about it.
+fn step(act: &Act, state: State) -> Result<Option<State>, (&'static str, &'static str)> {
     use State::{Away, Down, Paused, Up};
+    const UP_FIRST: &str =
+        "let it come back first: `restart_after` with the fault that took it down, or a later `at`";
+    const ONCE: &str = "leave this fault out, or let it happen after the other one is put right";
+    const NOTHING: &str = "leave this fault out, or let it happen later than what it puts right";
     match (act, state) {
         (Act::Kill(_) | Act::PowerLoss(_), Up | Paused) | (Act::Stop(_), Up) => Ok(Some(Down)),
-        (Act::Kill(_) | Act::PowerLoss(_) | Act::Stop(_), Down) => Err("is down already"),
-        (Act::Stop(_), Paused) => Err("is paused and cannot stop in an orderly way"),
-        (Act::Restart(_), Down) => Ok(Some(Up)),
-        (Act::Restart(_), _) => Err("is not down, so it cannot restart"),
-        (Act::Pause(_), Up) => Ok(Some(Paused)),
-        (Act::Pause(_), Paused) => Err("is paused already"),
-        (Act::Pause(_), Down) => Err("is down and cannot be paused"),
-        (Act::Resume(_), Paused) => Ok(Some(Up)),
-        (Act::Resume(_), _) => Err("is not paused, so it cannot resume"),
-        (Act::Cut(..), Up) => Ok(Some(Down)),
-        (Act::Cut(..), _) => Err("is cut already"),
-        (Act::Heal(..), Down) => Ok(Some(Up)),
-        (Act::Heal(..), _) => Err("is not cut, so it cannot heal"),
-        (Act::Outage(_, true) | Act::Alarm(_, true), Up) => Ok(Some(Down)),
-        (Act::Outage(_, true), _) => Err("is out already"),
-        (Act::Alarm(_, true), _) => Err("has an alarm already"),
-        (Act::Outage(_, false) | Act::Alarm(_, false), Down) => Ok(Some(Up)),
-        (Act::Outage(_, false), _) => Err("is not out, so it cannot recover"),
-        (Act::Alarm(_, false), _) => Err("has no alarm that could be cleared"),
-        (Act::Join(_), Away) => Ok(Some(Up)),
-        (Act::Join(_), _) => {
-            Err("is there already, so it cannot join: say joined = false where it is declared")
+        (Act::Kill(_) | Act::PowerLoss(_) | Act::Stop(_), Down) => {
+            Err(("is down already", UP_FIRST))
         }
+        (Act::Stop(_), Paused) => Err(("is paused and cannot stop in an orderly way", ONCE)),
+        (Act::Restart(_), Down) => Ok(Some(Up)),
+        (Act::Restart(_), _) => Err(("is not down, so it cannot restart", NOTHING)),
+        (Act::Pause(_), Up) => Ok(Some(Paused)),
+        (Act::Pause(_), Paused) => Err(("is paused already", ONCE)),
+        (Act::Pause(_), Down) => Err(("is down and cannot be paused", UP_FIRST)),
+        (Act::Resume(_), Paused) => Ok(Some(Up)),
+        (Act::Resume(_), _) => Err(("is not paused, so it cannot resume", NOTHING)),
+        (Act::Cut(..), Up) => Ok(Some(Down)),
+        (Act::Cut(..), _) => Err(("is cut already", ONCE)),
+        (Act::Heal(..), Down) => Ok(Some(Up)),
+        (Act::Heal(..), _) => Err(("is not cut, so it cannot heal", NOTHING)),
+        (Act::Outage(_, true) | Act::Alarm(_, true), Up) => Ok(Some(Down)),
+        (Act::Outage(_, true), _) => Err(("is out already", ONCE)),
+        (Act::Alarm(_, true), _) => Err(("has an alarm already", ONCE)),
+        (Act::Outage(_, false) | Act::Alarm(_, false), Down) => Ok(Some(Up)),
+        (Act::Outage(_, false), _) => Err(("is not out, so it cannot recover", NOTHING)),
+        (Act::Alarm(_, false), _) => Err(("has no alarm that could be cleared", NOTHING)),
+        (Act::Join(_), Away) => Ok(Some(Up)),
+        (Act::Join(_), _) => Err((
+            "is there already, so it cannot join",
+            "write joined = false where it is declared",
+        )),
         (Act::Leave(_), Up | Paused) => Ok(Some(Away)),
-        (Act::Leave(_), _) => Err("is not there, so it cannot leave"),
-        (_, Away) => Err("has not joined yet"),
+        (Act::Leave(_), _) => Err(("is not there, so it cannot leave", NOTHING)),
+        (_, Away) => Err(("has not joined yet", "let a fault with `join` come first")),
         (Act::Slow(..) | Act::Break(..), _) => Ok(None),
     }
 }

@@ -105,6 +105,19 @@ impl Space {
     }
 }
 
+impl Space {
+    /// A name that examples use.
+    const fn example(self) -> &'static str {
+        match self {
+            Space::Queue | Space::QueueOrExchange => "orders",
+            Space::Exchange => "events",
+            Space::Service => "charge",
+            Space::Node | Space::Client | Space::Consumer => "worker",
+            Space::Broker => "rabbit",
+        }
+    }
+}
+
 /// The unit of a bare number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the units")]
@@ -193,6 +206,35 @@ impl Kind {
                 either(nouns.iter().map(String::as_str))
             }
             Kind::Amqp => "a text, a number, true or false, a list or a table".into(),
+        }
+    }
+
+    /// A value of this kind as a file would say it, for the key `key`.
+    pub fn example(&self, key: &str) -> String {
+        match self {
+            Kind::Text | Kind::Amqp => "\"…\"".into(),
+            Kind::Name if key == "title" => "\"What it shows\"".into(),
+            Kind::Name => "\"orders\"".into(),
+            Kind::Ref(space) => format!("\"{}\"", space.example()),
+            Kind::Bool => "true".into(),
+            Kind::Whole(least, most) | Kind::Bare { least, most, .. } => {
+                (*least).max(100).min(*most).to_string()
+            }
+            Kind::Span(least, most) => {
+                format!("\"{}\"", Span::from_secs(10).clamp(*least, *most))
+            }
+            Kind::Dist => "\"20ms\"".into(),
+            Kind::Rate => "\"50/s\"".into(),
+            Kind::Chance => "\"5%\"".into(),
+            Kind::Percent => "\"300%\"".into(),
+            Kind::Choice(words) => {
+                words.first().map_or_else(String::new, |word| format!("\"{}\"", word.word))
+            }
+            Kind::List(kind) => format!("[{}]", kind.example(key)),
+            Kind::Some(kind) => kind.example(key),
+            Kind::Table(table) => table.example(),
+            Kind::Tables(table) => format!("[{}]", table.example()),
+            Kind::Either(kinds) => kinds.first().map_or_else(String::new, |kind| kind.example(key)),
         }
     }
 
@@ -285,7 +327,7 @@ impl Kind {
         match read {
             Ok(datum) => Some(datum),
             Err(wrong) => {
-                problems.push(wrong.at(raw));
+                problems.push(wrong.at(raw, || format!("write for example {}", self.example(key))));
                 None
             }
         }
@@ -293,8 +335,12 @@ impl Kind {
 
     fn wrong_type(&self, raw: &Raw, key: &str) -> Problem {
         let title = format!("`{key}` is {}, but must be {}", raw.kind(), self.noun());
-        let problem = Problem::error(&raw.spot, title);
+        let problem = Problem::error(&raw.spot, title).hides(raw.texts());
+        let usual = || format!("write for example {}", self.example(key));
         match (self, &raw.value) {
+            (_, RawValue::Text(text)) if text.is_empty() && !raw.is_quoted() => {
+                problem.label("nothing stands here").help(usual())
+            }
             (Kind::Span(..) | Kind::Dist, RawValue::Whole(n)) => problem
                 .label("a number without a unit")
                 .help(format!("durations carry their unit: write \"{n}ms\" or \"{n}s\"")),
@@ -305,7 +351,7 @@ impl Kind {
                 let problem = problem.label("RabbitMQ takes only a bare number here");
                 match text.parse::<Span>() {
                     Ok(span) => problem.help(format!("write {}", unit.of(span))),
-                    Err(_) => problem,
+                    Err(_) => problem.help(usual()),
                 }
             }
             (Kind::Tables(table), RawValue::Table(_)) => problem
@@ -324,7 +370,10 @@ impl Kind {
             (Kind::Whole(..), RawValue::Text(text)) if text.parse::<i64>().is_ok() => {
                 problem.help(format!("write {text} without quotes"))
             }
-            _ => problem,
+            (Kind::Text | Kind::Name | Kind::Ref(_), RawValue::Whole(n)) => {
+                problem.help(format!("texts stand in quotes: \"{n}\""))
+            }
+            _ => problem.help(usual()),
         }
     }
 }
@@ -332,13 +381,12 @@ impl Kind {
 /// Why a value of the right type is wrong all the same.
 struct Wrong {
     title: String,
-    label: String,
     help: Option<String>,
 }
 
 impl Wrong {
     fn new(title: impl Into<String>) -> Wrong {
-        Wrong { title: title.into(), label: String::new(), help: None }
+        Wrong { title: title.into(), help: None }
     }
 
     fn help(mut self, help: impl Into<String>) -> Wrong {
@@ -346,12 +394,11 @@ impl Wrong {
         self
     }
 
-    fn at(self, raw: &Raw) -> Problem {
-        let problem = Problem::error(&raw.spot, self.title).label(self.label);
-        match self.help {
-            Some(help) => problem.help(help),
-            None => problem,
-        }
+    /// The problem at this place, with `usual` as its mend when nothing better is known.
+    fn at(self, raw: &Raw, usual: impl FnOnce() -> String) -> Problem {
+        Problem::error(&raw.spot, self.title)
+            .help(self.help.unwrap_or_else(usual))
+            .hides(raw.texts())
     }
 }
 
@@ -379,20 +426,29 @@ fn in_range(n: i64, least: i64, most: i64, key: &str) -> Result<i64, Wrong> {
         (_, i64::MAX) => format!("`{key}` must be at least {least}"),
         _ => format!("`{key}` must be from {least} to {most}"),
     };
-    Err(Wrong::new(title))
+    let bound = if n < least { format!("least is {least}") } else { format!("most is {most}") };
+    Err(Wrong::new(title).help(format!("the {bound}")))
 }
 
 fn in_span(span: Span, least: Span, most: Span, key: &str) -> Result<Span, Wrong> {
-    if span < least && span.is_zero() {
-        return Err(Wrong::new(format!("`{key}` may not be zero")));
+    if (least..=most).contains(&span) {
+        return Ok(span);
     }
-    if span < least {
-        return Err(Wrong::new(format!("`{key}` must be at least {least}")));
-    }
-    if span > most {
-        return Err(Wrong::new(format!("`{key}` may be at most {most}")));
-    }
-    Ok(span)
+    let title = if span.is_zero() {
+        format!("`{key}` may not be zero")
+    } else if span < least {
+        format!("`{key}` must be at least {least}")
+    } else {
+        format!("`{key}` may be at most {most}")
+    };
+    let wrong = Wrong::new(title);
+    Err(if span.is_zero() {
+        wrong
+    } else if span < least {
+        wrong.help(format!("the shortest is \"{least}\""))
+    } else {
+        wrong.help(format!("the longest is \"{most}\""))
+    })
 }
 
 fn span(text: &str) -> Result<Span, Wrong> {
@@ -439,8 +495,8 @@ fn span(text: &str) -> Result<Span, Wrong> {
 /// Reads a table of exactly one key, such as `{ exponential = "20ms" }`.
 fn only_field<'a>(raw: &'a Raw, known: &[&str], what: &str) -> Result<(&'a str, &'a Raw), Wrong> {
     let [field] = raw.fields() else {
-        let known = either(known.iter().copied());
-        return Err(Wrong::new(format!("{what} is a table with one key: {known}")));
+        let title = format!("a {what} is a table with exactly one key");
+        return Err(Wrong::new(title).help(format!("it is {}", either(known.iter().copied()))));
     };
     if known.contains(&field.key.as_str()) {
         return Ok((&field.key, &field.value));

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 pub use expect::{Expectation, Met, Want};
 pub use problem::{Problem, Problems, Severity, Source, Spot};
-pub use run::{Estimate, MOST_STEPS};
+pub use run::{Estimate, MOST_STEPS, size};
 pub use schema::json_schema;
 pub use template::template;
 
@@ -51,6 +51,7 @@ pub struct Scenario {
     built: Built,
     expectations: Vec<Expectation>,
     truths: Vec<Expectation>,
+    settings: Vec<String>,
     shows: Option<Cue>,
 }
 
@@ -68,13 +69,14 @@ impl Scenario {
         text: &str,
         overrides: &[String],
     ) -> Result<(Scenario, Problems), Problems> {
+        let source = Arc::new(Source::of_file(name, text));
         let mut problems = Problems::default();
-        if let Some(problem) = refuse(name, text) {
+        if let Some(problem) = refuse(&source) {
             problems.push(problem);
             return Err(problems);
         }
-        let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
-        let (mut raw, whole) = raw::parse(&source, &mut problems);
+        let raw = raw::parse(&source, &mut problems);
+        let mut raw = raw.ok_or_else(|| problems.clone().sorted())?;
         for (n, option) in overrides.iter().enumerate() {
             path::set(&mut raw, option, n, &mut problems);
         }
@@ -84,21 +86,19 @@ impl Scenario {
         names.check(&tree, &mut more);
         let incidents = incident::read(&tree, &names, &mut more);
         lint::check(&tree, &names, &mut more);
-        // where something could not be read, what it said is missing, and to say so would mislead
-        let whole = whole && more.iter().all(|it| it.consequence || it.severity != Severity::Error);
-        for problem in more {
-            if whole || !problem.consequence {
-                problems.push(problem);
-            }
-        }
+        problems.extend(more);
         if !problems.may_run() {
             return Err(problems.sorted());
         }
+        lint::follow(&tree, &names, &mut problems);
         let built = match build::build(&tree, &names, &incidents) {
             Ok(built) => built,
             Err(error) => {
                 let spot = tree.spot_of("rabbitmq");
-                problems.push(Problem::error(spot, format!("the broker cannot start: {error}")));
+                problems.push(
+                    Problem::error(spot, format!("the broker cannot start: {error}"))
+                        .help("mend what it names; `redeliver new NAME` writes one that starts"),
+                );
                 return Err(problems.sorted());
             }
         };
@@ -111,7 +111,10 @@ impl Scenario {
             return Err(problems.sorted());
         }
         let name = stem(name).to_owned();
-        Ok((Scenario { name, source, tree, built, expectations, truths, shows }, problems.sorted()))
+        let settings = overrides.to_vec();
+        let scenario =
+            Scenario { name, source, tree, built, expectations, truths, settings, shows };
+        Ok((scenario, problems.sorted()))
     }
 
     /// As [`Scenario::load`], for the bytes of a file, which may be no text at all.
@@ -124,24 +127,25 @@ impl Scenario {
         bytes: &[u8],
         overrides: &[String],
     ) -> Result<(Scenario, Problems), Problems> {
-        if bytes.len() <= LARGEST
-            && let Ok(text) = std::str::from_utf8(bytes)
-        {
-            return Scenario::load(name, text, overrides);
+        match std::str::from_utf8(bytes) {
+            _ if bytes.len() > LARGEST => Err(Problems::from(too_large(name, bytes))),
+            Ok(text) => Scenario::load(name, text, overrides),
+            Err(error) => Err(Problems::from(no_text(name, bytes, error.valid_up_to()))),
         }
-        let mut problems = Problems::default();
-        problems.push(if bytes.len() > LARGEST {
-            too_large(name, bytes.len())
-        } else {
-            Problem::of_file(name, "this is not a text file")
-                .help("a scenario is a TOML file in UTF-8; `redeliver new NAME` writes one")
-        });
-        Err(problems)
     }
 
     /// Its name: that of its file, without folder and ending.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What a command line calls it: an embedded one by its name, another by its file, and the
+    /// settings that it was read with.
+    pub fn command(&self) -> String {
+        let embedded = embedded::find(&self.name).is_some_and(|it| it.text == self.source.text);
+        let address = if embedded { &self.name } else { &self.source.name };
+        let settings = self.settings.iter().map(|setting| format!(" --set {}", quoted(setting)));
+        quoted(address) + &settings.collect::<String>()
     }
 
     /// The line that says what it shows.
@@ -229,30 +233,53 @@ impl Scenario {
 }
 
 /// What is no scenario at all.
-fn refuse(name: &str, text: &str) -> Option<Problem> {
+fn refuse(source: &Arc<Source>) -> Option<Problem> {
+    let (name, text) = (&source.name, &source.text);
     if text.len() > LARGEST {
-        return Some(too_large(name, text.len()));
+        return Some(too_large(name, text.as_bytes()));
     }
-    if text.contains('\0') {
-        return Some(
-            Problem::of_file(name, "this is not a text file")
-                .help("a scenario is a TOML file in UTF-8; `redeliver new NAME` writes one"),
-        );
+    if let Some(at) = text.find('\0') {
+        return Some(no_text(name, text.as_bytes(), at));
     }
     let says_something =
         text.lines().any(|line| !line.trim().is_empty() && !line.trim().starts_with('#'));
     (!says_something).then(|| {
-        Problem::of_file(name, "this file says nothing")
+        Problem::error(&Spot::new(source, 0..0), "this file says nothing")
             .help("`redeliver new NAME` writes a scenario to start from")
     })
 }
 
-fn too_large(name: &str, bytes: usize) -> Problem {
-    Problem::of_file(
-        name,
-        format!("this file has {bytes} bytes, and a scenario has at most {LARGEST}"),
+/// Bytes that are no text, because of the one at `at`.
+fn no_text(name: &str, bytes: &[u8], at: usize) -> Problem {
+    let lossy = String::from_utf8_lossy(bytes);
+    let source = Arc::new(Source::of_file(name, &lossy));
+    let byte = bytes.get(at).copied().unwrap_or_default();
+    let title = format!("this is not a text file: the byte 0x{byte:02x} is not UTF-8");
+    let title =
+        if byte == 0 { "this is not a text file: it has a byte 0".to_owned() } else { title };
+    // what comes before is valid, so the place is the same in both
+    Problem::error(&Spot::new(&source, at..at + 1), title).help(
+        "a scenario is a TOML file in UTF-8: save it as one, or let `redeliver new NAME` write one",
     )
-    .help("is it a scenario? `messages = 100000` says as much as a hundred thousand lines")
+}
+
+/// A file that is too large to be a scenario. Only its beginning is shown.
+fn too_large(name: &str, bytes: &[u8]) -> Problem {
+    let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).into_owned();
+    let line = beginning.lines().next().unwrap_or_default();
+    let source = Arc::new(Source::of_file(name, line));
+    let title = format!("this file is too large: a scenario has at most {LARGEST} bytes");
+    Problem::error(&Spot::new(&source, 0..line.len()), title)
+        .help("is it a scenario? `messages = 100000` says as much as a hundred thousand lines")
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:%+,@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// The last part of a path, without its ending.

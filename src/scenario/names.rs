@@ -1,5 +1,7 @@
 //! Who is who in a scenario, and names that lead nowhere.
 
+use std::collections::BTreeMap;
+
 use super::keys::{SCENARIO, Table};
 use super::kind::{Datum, Kind, Space};
 use super::problem::{Problem, Problems, Spot, nearest};
@@ -34,6 +36,8 @@ pub(super) struct Names {
     queues: Vec<String>,
     exchanges: Vec<String>,
     groups: Vec<Group>,
+    /// The group of every name of a group or of one of its members.
+    taken: BTreeMap<String, usize>,
 }
 
 impl Names {
@@ -47,11 +51,14 @@ impl Names {
         for exchange in rabbit.tables("exchange") {
             if STANDARD_EXCHANGES.contains(&exchange.name()) {
                 let title = format!("every broker has the exchange `{}` already", exchange.name());
-                problems.push(Problem::error(exchange.spot_of("name"), title));
+                problems.push(
+                    Problem::error(exchange.spot_of("name"), title)
+                        .help("leave it out, or give it another name"),
+                );
             }
         }
         let nodes = rabbit.number::<usize>("nodes").max(1);
-        names.groups.push(Group {
+        names.add(Group {
             name: "rabbit".to_owned(),
             members: numbered("rabbit", nodes),
             what: What::Broker,
@@ -77,37 +84,46 @@ impl Names {
         }
         let instances = if what == What::Service { 1 } else { table.number("instances") };
         let members = numbered(name, instances);
-        let taken = self.groups.iter().find(|group| {
-            group.name == name || members.iter().any(|member| group.members.contains(member))
-        });
-        if let Some(group) = taken {
+        let taken = std::iter::once(name)
+            .chain(members.iter().map(String::as_str))
+            .find_map(|name| self.taken.get(name));
+        if let Some(group) = taken.and_then(|at| self.groups.get(*at)) {
             let title = format!("two participants are called `{name}`");
             let problem = Problem::error(spot, title);
             problems.push(match group.what {
                 What::Broker => problem.help("`rabbit` is the name of the broker"),
-                _ => problem.also(&group.spot, "the other one"),
+                _ => problem.also(&group.spot, "the other one").help(
+                    "give one of them another name; instances are called name-1, name-2 and so on",
+                ),
             });
             return;
         }
-        self.groups.push(Group { name: name.to_owned(), members, what, spot: spot.clone() });
+        self.add(Group { name: name.to_owned(), members, what, spot: spot.clone() });
+    }
+
+    fn add(&mut self, group: Group) {
+        let at = self.groups.len();
+        for name in std::iter::once(&group.name).chain(&group.members) {
+            self.taken.insert(name.clone(), at);
+        }
+        self.groups.push(group);
     }
 
     /// The participants that `name` stands for: one, or all instances of a group.
     pub(super) fn members(&self, name: &str) -> Vec<&str> {
-        for group in &self.groups {
-            if group.name == name {
-                return group.members.iter().map(String::as_str).collect();
-            }
-            if let Some(member) = group.members.iter().find(|member| *member == name) {
-                return vec![member];
+        let group = |name: &str| self.taken.get(name).and_then(|at| self.groups.get(*at));
+        match group(name) {
+            Some(group) if group.name == name => group.members.iter().map(String::as_str).collect(),
+            Some(group) => {
+                group.members.iter().map(String::as_str).filter(|it| *it == name).collect()
             }
             // a single instance may be called by its number all the same, so that a change of
             // `instances` leaves the faults valid
-            if group.members.len() == 1 && name.strip_suffix("-1") == Some(&group.name) {
-                return vec![&group.members[0]]; // there is one
-            }
+            None => match name.strip_suffix("-1").and_then(group) {
+                Some(group) if group.members.len() == 1 => vec![&group.members[0]], // there is one
+                _ => Vec::new(),
+            },
         }
-        Vec::new()
     }
 
     /// Whether there is a service with this name.
@@ -219,7 +235,8 @@ impl Names {
         let noun = space.noun();
         let problem = Problem::error(spot, format!("there is no {noun} `{name}`"))
             .label(format!("`{key}` names a {noun}"))
-            .consequence();
+            .unless_hidden(name)
+            .unless_hidden(group_of(name));
         let known = self.known(space);
         if let Some(near) = nearest(name, known.iter().copied()) {
             return problem.help(format!("did you mean `{near}`?"));
@@ -228,9 +245,32 @@ impl Names {
             return problem.help(format!("`{name}` is a queue; a fault happens to a participant"));
         }
         match known.as_slice() {
-            [] => problem.help(format!("no {noun} is declared")),
-            known => problem.help(format!("there are: {}", known.join(", "))),
+            [] => problem.help(match declared_as(space) {
+                Some(table) => format!("no {noun} is declared: write {table} name = \"{name}\""),
+                None => format!("no {noun} is declared"),
+            }),
+            [only] => problem.help(format!("there is only `{only}`")),
+            known => problem.help(format!("there are {}", known.join(", "))),
         }
+    }
+}
+
+/// `worker` for `worker-2`.
+fn group_of(name: &str) -> &str {
+    match name.rsplit_once('-') {
+        Some((group, nth)) if nth.parse::<u32>().is_ok() => group,
+        _ => name,
+    }
+}
+
+/// Which tables declare names of a space.
+fn declared_as(space: Space) -> Option<&'static str> {
+    match space {
+        Space::Queue => Some("[[rabbitmq.queue]]"),
+        Space::Exchange => Some("[[rabbitmq.exchange]]"),
+        Space::Service => Some("[[service]]"),
+        Space::Consumer => Some("[[consumer]]"),
+        Space::QueueOrExchange | Space::Node | Space::Broker | Space::Client => None,
     }
 }
 
@@ -247,16 +287,24 @@ fn unique<'a>(
     what: &str,
     problems: &mut Problems,
 ) -> Vec<String> {
-    let mut seen: Vec<(&str, &Spot)> = Vec::new();
+    let mut seen: BTreeMap<&str, &Spot> = BTreeMap::new();
+    let mut names = Vec::new();
     for table in tables {
         let (name, spot) = (table.name(), table.spot_of("name"));
-        match seen.iter().find(|(other, _)| *other == name) {
-            Some((_, other)) if !name.is_empty() => {
+        match seen.get(name) {
+            Some(other) if !name.is_empty() => {
                 let title = format!("two of [[rabbitmq.{what}]] are called `{name}`");
-                problems.push(Problem::error(spot, title).also(other, "the other one"));
+                problems.push(
+                    Problem::error(spot, title)
+                        .also(other, "the other one")
+                        .help("give one of them another name, or leave it out"),
+                );
             }
-            _ => seen.push((name, spot)),
+            _ => {
+                seen.insert(name, spot);
+                names.push(name.to_owned());
+            }
         }
     }
-    seen.into_iter().map(|(name, _)| name.to_owned()).collect()
+    names
 }

@@ -10,11 +10,12 @@ use super::keys::{Key, SCENARIO, Table};
 use super::kind::Kind;
 use super::problem::{Problem, Problems, Source, Spot, nearest};
 use super::raw::{self, Field, Raw, RawValue};
-use super::tree::Tree;
+use super::tree::{self, Meant, Tree, last};
 
 /// Applies one `--set` option to a document.
 pub(super) fn set(raw: &mut Raw, option: &str, nth: usize, problems: &mut Problems) {
-    let source = Arc::new(Source { name: format!("--set ({})", nth + 1), text: option.to_owned() });
+    let source =
+        Arc::new(Source { name: "--set".to_owned(), text: option.to_owned(), option: nth + 1 });
     let Some(equals) = find_equals(option) else {
         let spot = Spot::new(&source, 0..option.len());
         problems.push(
@@ -53,23 +54,18 @@ impl Walk<'_> {
         Problem::error(&Spot::new(self.source, from..to), title)
     }
 
-    fn unknown<'k>(
-        &self,
-        from: usize,
-        to: usize,
-        what: &str,
-        known: impl Iterator<Item = &'k str> + Clone,
-    ) -> Box<Problem> {
+    /// The word from `from` to `to` is none of `known`; `what` says what it should be.
+    fn unknown(&self, from: usize, to: usize, title: String, known: &[&str]) -> Problem {
         let word = &self.whole[from..to];
-        let problem = self.wrong(from, to, format!("there is no {what} `{word}`"));
+        let problem = self.wrong(from, to, title);
         let path = &self.whole[..from];
-        Box::new(match nearest(word, known.clone()) {
+        match nearest(word, known.iter().copied()) {
             Some(near) => problem.help(format!("did you mean `{path}{near}`?")),
-            None => {
-                let known: Vec<_> = known.collect();
-                problem.help(format!("there are: {}", known.join(", ")))
-            }
-        })
+            None => match known {
+                [only] => problem.help(format!("there is only `{path}{only}`")),
+                _ => problem.help(format!("there are {}", known.join(", "))),
+            },
+        }
     }
 
     /// Sets what the path says from `at` on, in a table.
@@ -85,8 +81,12 @@ impl Walk<'_> {
                 return put(raw, name, &rest.kind, spot, value);
             }
             (None, None) => {
-                let known = table.keys.iter().map(|key| key.name);
-                return Err(self.unknown(at, end, &format!("key in {}:", table.noun), known));
+                let title = format!("unknown key `{word}` in {}", table.noun);
+                let known: Vec<_> = table.keys.iter().map(|key| key.name).collect();
+                return Err(Box::new(match tree::meant(table, word) {
+                    Some(Meant::Alias(mend)) => self.wrong(at, end, title).help(mend),
+                    _ => self.unknown(at, end, title, &known),
+                }));
             }
         };
         let spot = Spot::new(self.source, at..end);
@@ -104,7 +104,11 @@ impl Walk<'_> {
             }
             None => {
                 let title = format!("`{word}` is {} and has no parts", kind.noun());
-                Err(Box::new(self.wrong(next, self.whole.len(), title)))
+                let path = &self.whole[..end];
+                Err(Box::new(
+                    self.wrong(next, self.whole.len(), title)
+                        .help(format!("write {path}={}", kind.example(word).trim_matches('"'))),
+                ))
             }
         }
     }
@@ -125,7 +129,15 @@ impl Walk<'_> {
         };
         let Some((n, length)) = longest(&names, rest) else {
             let (end, _) = segment(self.whole, at);
-            return Err(self.unknown(at, end, table.name, names.iter().map(String::as_str)));
+            let noun = last(table.name);
+            let title = format!("there is no {noun} `{}`", unquote(&self.whole[at..end]));
+            if names.is_empty() {
+                let title = format!("this scenario has no [[{}]]", table.name);
+                let help = "a setting changes what is there; add it to the file";
+                return Err(Box::new(self.wrong(at, end, title).help(help)));
+            }
+            let known: Vec<_> = names.iter().map(String::as_str).collect();
+            return Err(Box::new(self.unknown(at, end, title, &known)));
         };
         let after = at + length;
         if after >= self.whole.len() {

@@ -1,11 +1,12 @@
 //! What is wrong with a scenario, and how that is shown: the place, an excerpt and a mend.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// A text that a scenario was read from: a file, an embedded scenario, or a `--set` option.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,15 @@ pub struct Source {
     pub name: String,
     /// What it says.
     pub text: String,
+    /// Which of the `--set` options it is, counted from 1; 0 for a file.
+    pub option: usize,
+}
+
+impl Source {
+    /// The text of a file, or of something like it.
+    pub fn of_file(name: &str, text: &str) -> Source {
+        Source { name: name.to_owned(), text: text.to_owned(), option: 0 }
+    }
 }
 
 /// A stretch of a source, in bytes.
@@ -26,20 +36,23 @@ pub struct Spot {
 }
 
 impl Spot {
-    /// The stretch `range` of `source`, cut down to what there is.
+    /// The stretch `range` of `source`, cut down to what there is, and made whole characters.
     pub fn new(source: &Arc<Source>, range: Range<usize>) -> Spot {
-        let end = source.text.len();
-        let range = range.start.min(end)..range.end.clamp(range.start.min(end), end);
-        Spot { source: Arc::clone(source), range }
+        let text = &source.text;
+        let mut start = range.start.min(text.len());
+        let mut end = range.end.clamp(start, text.len());
+        while !text.is_char_boundary(start) {
+            start -= 1; // ends at 0 at the latest, which is a boundary
+        }
+        while !text.is_char_boundary(end) {
+            end += 1; // ends at the end of the text at the latest, which is a boundary
+        }
+        Spot { source: Arc::clone(source), range: start..end }
     }
 
     /// The line and the column (in characters) where it begins, both counted from 1.
     pub fn line_column(&self) -> (usize, usize) {
-        let mut start = self.range.start;
-        while !self.source.text.is_char_boundary(start) {
-            start -= 1; // ends at 0 at the latest, which is a boundary
-        }
-        let before = &self.source.text[..start];
+        let before = &self.source.text[..self.range.start];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         (line, column)
@@ -62,18 +75,18 @@ pub struct Problem {
     pub severity: Severity,
     /// What is wrong, in a sentence without a full stop.
     pub title: String,
-    /// Where; `None` when it concerns the file as a whole.
-    pub spot: Option<Spot>,
+    /// Where.
+    pub spot: Spot,
     /// What to say at that place.
     pub label: String,
     /// Another place that belongs to it.
     pub also: Option<(Spot, String)>,
     /// What to do about it.
     pub help: Vec<String>,
-    /// The file, for problems without a place in it.
-    pub file: String,
-    /// It may be there only because something else could not be read.
-    pub consequence: bool,
+    /// Names and keys that nobody knows of because of it.
+    pub hides: Vec<String>,
+    /// It may be there only because one of these is hidden by something else.
+    pub excuses: Vec<String>,
 }
 
 impl Problem {
@@ -82,12 +95,12 @@ impl Problem {
         Problem {
             severity: Severity::Error,
             title: title.into(),
-            file: spot.source.name.clone(),
-            spot: Some(spot.clone()),
+            spot: spot.clone(),
             label: String::new(),
             also: None,
             help: Vec::new(),
-            consequence: false,
+            hides: Vec::new(),
+            excuses: Vec::new(),
         }
     }
 
@@ -96,24 +109,17 @@ impl Problem {
         Problem { severity: Severity::Warning, ..Problem::error(spot, title) }
     }
 
-    /// An error that concerns the file as a whole.
-    pub fn of_file(file: &str, title: impl Into<String>) -> Problem {
-        Problem {
-            severity: Severity::Error,
-            title: title.into(),
-            file: file.to_owned(),
-            spot: None,
-            label: String::new(),
-            also: None,
-            help: Vec::new(),
-            consequence: false,
-        }
+    /// Says which names and keys nobody knows of because of it.
+    #[must_use]
+    pub fn hides(mut self, words: impl IntoIterator<Item = String>) -> Problem {
+        self.hides.extend(words);
+        self
     }
 
-    /// Says that it may be there only because something else could not be read.
+    /// Says that it may be there only because this name or key is hidden by something else.
     #[must_use]
-    pub fn consequence(mut self) -> Problem {
-        self.consequence = true;
+    pub fn unless_hidden(mut self, word: &str) -> Problem {
+        self.excuses.push(word.to_owned());
         self
     }
 
@@ -146,11 +152,7 @@ impl Problem {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut group = match &self.spot {
-            None => Group::with_title(level.primary_title(&*self.title))
-                .element(Origin::path(&*self.file)),
-            Some(spot) => self.excerpt(spot, level),
-        };
+        let mut group = self.excerpt(&self.spot, level);
         for help in &self.help {
             group = group.element(Level::HELP.message(&**help));
         }
@@ -184,12 +186,28 @@ impl Problem {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
+/// At most so many messages are shown at once; a screen holds fewer.
+const MOST_SHOWN: usize = 40;
+
 impl Problems {
-    /// Adds one, unless the same was said already.
+    /// Adds one.
     pub fn push(&mut self, problem: Problem) {
-        if !self.0.contains(&problem) {
-            self.0.push(problem);
-        }
+        self.0.push(problem);
+    }
+
+    /// Adds all of `others`, without those that another problem accounts for.
+    pub fn extend(&mut self, others: Problems) {
+        let hidden: BTreeSet<String> =
+            self.iter().chain(others.iter()).flat_map(|it| it.hides.iter().cloned()).collect();
+        let excused = |problem: &Problem| problem.excuses.iter().any(|it| hidden.contains(it));
+        self.0.extend(others.into_iter().filter(|problem| !excused(problem)));
+    }
+
+    /// With one more, in its place, if there is one.
+    #[must_use]
+    pub fn with(mut self, problem: Option<Problem>) -> Problems {
+        self.0.extend(problem);
+        self.sorted()
     }
 
     /// Whether there is no error among them.
@@ -217,20 +235,44 @@ impl Problems {
         self.0.iter()
     }
 
-    /// In the order of the file: what concerns all of it first, `--set` options last.
+    /// In the order of the file, `--set` options last, and each said once.
     #[must_use]
     pub fn sorted(mut self) -> Problems {
-        self.0.sort_by_key(|problem| {
-            let spot = problem.spot.as_ref();
-            let option = spot.is_some_and(|spot| spot.source.name.starts_with("--set"));
-            (option, spot.map(|spot| (spot.range.start, spot.range.end)), problem.severity)
+        self.0.sort_by_cached_key(|problem| {
+            let (source, range) = (&problem.spot.source, &problem.spot.range);
+            let option = source.option;
+            (option, range.start, range.end, problem.severity, problem.title.clone())
         });
+        self.0.dedup();
         self
     }
 
-    /// All messages, separated by empty lines, with a line end at the end if there are any.
+    /// The messages, separated by empty lines, with a line end at the end if there are any. When
+    /// there are more than anybody reads, the last line says how many were left out.
     pub fn render(&self, colour: bool) -> String {
-        self.0.iter().map(|problem| problem.render(colour) + "\n").collect::<Vec<_>>().join("\n")
+        let room = MOST_SHOWN.saturating_sub(self.errors());
+        let (mut errors, mut warnings) = (MOST_SHOWN, room);
+        let shown = self.iter().filter(|problem| {
+            let left = match problem.severity {
+                Severity::Error => &mut errors,
+                Severity::Warning => &mut warnings,
+            };
+            let some = *left > 0;
+            *left = left.saturating_sub(1);
+            some
+        });
+        let mut texts: Vec<_> = shown.map(|problem| problem.render(colour) + "\n").collect();
+        let more = self.0.len() - texts.len();
+        if more > 0 {
+            texts.push(format!("... and {more} more: mend these first\n"));
+        }
+        texts.join("\n")
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Problems {
+        Problems(vec![problem])
     }
 }
 
@@ -296,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_column_counts_characters() {
-        let source = Arc::new(Source { name: "x".into(), text: "ä = 1\nöü = 2".into() });
+        let source = Arc::new(Source::of_file("x", "ä = 1\nöü = 2"));
         assert_eq!(Spot::new(&source, 7..9).line_column(), (2, 1));
         assert_eq!(Spot::new(&source, 12..13).line_column(), (2, 4));
         assert_eq!(Spot::new(&source, 900..901).line_column(), (2, 7));

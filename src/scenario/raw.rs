@@ -70,6 +70,26 @@ impl Raw {
         self.fields().iter().find(|field| field.key == key).map(|field| &field.value)
     }
 
+    /// Whether a text stands in quotes: one of a `--set` option may not.
+    pub fn is_quoted(&self) -> bool {
+        self.spot.source.text[self.spot.range.clone()].starts_with(['"', '\''])
+    }
+
+    /// All texts and numbers in it, for instance names.
+    pub fn texts(&self) -> Vec<String> {
+        match &self.value {
+            RawValue::Text(text) => vec![text.clone()],
+            RawValue::Whole(n) => vec![n.to_string()],
+            RawValue::List(items) | RawValue::Tables(items) => {
+                items.iter().flat_map(Raw::texts).collect()
+            }
+            RawValue::Table(fields) => {
+                fields.iter().flat_map(|field| field.value.texts()).collect()
+            }
+            RawValue::Float(_) | RawValue::Bool(_) | RawValue::Datetime(_) => Vec::new(),
+        }
+    }
+
     /// The text, if it is one.
     pub fn as_text(&self) -> Option<&str> {
         match &self.value {
@@ -83,66 +103,97 @@ impl Raw {
 const MISTAKES: usize = 20;
 
 /// Reads a TOML text. A line that is not TOML is reported and then left out, so that the others are
-/// read all the same. The second result says whether nothing had to be left out.
-pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> (Raw, bool) {
+/// read all the same. `None` when that does not help.
+pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Raw> {
     let mut text = source.text.clone();
-    for mistake in 0..=MISTAKES {
-        match Document::parse(text.as_str()) {
+    for _ in 0..=MISTAKES {
+        let error = match Document::parse(text.as_str()) {
             Ok(document) => {
                 let reader = Reader { source };
-                let spot = Spot::new(source, 0..0);
-                let raw = reader.table(document.as_table(), spot);
-                return (raw, mistake == 0);
+                return Some(reader.table(document.as_table(), Spot::new(source, 0..0)));
             }
-            Err(error) => {
-                let range = error.span().unwrap_or(0..0);
-                let title = error.message().lines().next().unwrap_or_default().to_owned();
-                let spot = Spot::new(source, range.clone());
-                problems
-                    .push(mend(Problem::error(&spot, format!("this is not TOML: {title}")), &spot));
-                if !blank_line(&mut text, range.start) {
-                    break;
-                }
-            }
+            Err(error) => error,
+        };
+        let range = error.span().unwrap_or(0..0);
+        let spot = Spot::new(source, at_a_word(&text, range));
+        let says = error.message().lines().next().unwrap_or_default();
+        let line = line_at(&text, spot.range.start);
+        let alone = text[line.clone()].trim();
+        // a line that is good by itself is not where the mistake began: more lines would only be
+        // blamed for it as well
+        let blameless = Document::parse(alone).is_ok() && !says.contains("duplicate");
+        let left_out = if alone.starts_with('[') { to_next_header(&text, line) } else { line };
+        let problem = Problem::error(&spot, format!("this is not TOML: {says}"));
+        problems
+            .push(problem.help(mend(says, alone, blameless)).hides(words(&text[left_out.clone()])));
+        if blameless || alone.is_empty() {
+            return None;
         }
+        // as many bytes as before, so that all other places stay what they are
+        let blank = |byte: u8| if byte == b'\n' { '\n' } else { ' ' };
+        let blanks: String = text[left_out.clone()].bytes().map(blank).collect();
+        text.replace_range(left_out, &blanks);
     }
-    (Raw { value: RawValue::Table(Vec::new()), spot: Spot::new(source, 0..0) }, false)
+    None
 }
 
-/// Says what the author may have meant, where the parser's words alone do not.
-fn mend(problem: Problem, spot: &Spot) -> Problem {
-    let (line, _) = spot.line_column();
-    let line = spot.source.text.lines().nth(line - 1).unwrap_or_default();
+/// What the author may have meant, where the parser's words alone do not say it.
+fn mend(says: &str, line: &str, blameless: bool) -> String {
     let value = line.split_once('=').map(|(_, value)| value.trim()).unwrap_or_default();
-    let bare = value.starts_with(|c: char| c.is_ascii_alphanumeric()) && !value.contains('"');
-    if problem.title.contains("duplicate key") {
-        problem.help("a key may stand in a table only once")
-    } else if bare && value != "true" && value != "false" {
-        let value = value.split('#').next().unwrap_or_default().trim();
-        problem.help(format!("texts and durations stand in quotes: \"{value}\""))
+    let value = value.split('#').next().unwrap_or_default().trim();
+    let number = value.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
+        && value.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '_' | 'e'));
+    let bare = value.starts_with(|c: char| c.is_alphanumeric()) && !value.contains('"');
+    if says.contains("duplicate key") {
+        "a key may stand in a table only once".into()
+    } else if says.contains("recurs") {
+        "no scenario needs tables so deep in one another".into()
+    } else if blameless {
+        "a bracket, brace or quote before this line is not closed".into()
+    } else if line.starts_with('[') {
+        "a table begins with [name], or with [[name]] when there can be several".into()
+    } else if says.contains("overflow") {
+        format!("the largest whole number is {}", i64::MAX)
+    } else if bare && !number && value != "true" && value != "false" {
+        format!("texts and durations stand in quotes: \"{value}\"")
     } else {
-        problem
+        "a line is key = value, [table] or [[table]]; texts stand in quotes".into()
     }
 }
 
-/// Replaces the line at `at` by blanks, so that all other places stay what they are. False when
-/// it was blank already.
-fn blank_line(text: &mut String, at: usize) -> bool {
-    let mut at = at.min(text.len());
-    // an error at the very end of a line belongs to that line, and one at the end of the file to
-    // the last line that says something
-    if at == text.len() {
-        at = text.trim_end().len().saturating_sub(1);
+/// The names and keys that a stretch of text says: what stands in quotes, and before `=`.
+fn words(text: &str) -> Vec<String> {
+    text.split(['"', '\'', '=', '{', '}', '[', ']', ',', '\n'])
+        .map(|word| word.trim().to_owned())
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// An error at the very end of a line belongs to that line, and one at the end of the text to the
+/// last line that says something.
+fn at_a_word(text: &str, range: Range<usize>) -> Range<usize> {
+    if range.start < text.len() {
+        return range;
     }
+    let end = text.trim_end().len();
+    let last = text[..end].chars().next_back().map_or(0, char::len_utf8);
+    end - last..end
+}
+
+/// The line at `at`, without its end.
+fn line_at(text: &str, at: usize) -> Range<usize> {
     let bytes = text.as_bytes();
+    let at = at.min(bytes.len());
     let start = bytes[..at].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
-    let end = bytes[at..].iter().position(|b| *b == b'\n').map_or(text.len(), |n| at + n);
-    if text[start..end].trim().is_empty() {
-        return false;
-    }
-    let blanks = " ".repeat(end - start);
-    text.replace_range(start..end, &blanks);
-    true
+    let end = bytes[at..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |n| at + n);
+    start..end
+}
+
+/// From the header of a table that cannot be read to the next one: what follows it belongs to it.
+fn to_next_header(text: &str, line: Range<usize>) -> Range<usize> {
+    let rest = &text[line.end..];
+    let header = rest.match_indices('\n').find(|(at, _)| rest[*at..].trim_start().starts_with('['));
+    line.start..header.map_or(text.len(), |(at, _)| line.end + at)
 }
 
 /// Reads the value of a `--set` option: a TOML value, or else a text without its quotes.

@@ -1,7 +1,7 @@
 //! Running a scenario and judging what happened.
 
-use super::Scenario;
 use super::expect::Met;
+use super::{Problem, Scenario};
 use crate::check::{Audit, End, Outcome};
 use crate::kernel::{Health, Span, Watch};
 use crate::system::{Fault, Timeline};
@@ -47,6 +47,25 @@ impl Scenario {
             judged: messages.saturating_mul(JUDGED),
             recorded: messages.saturating_mul(RECORDED),
         }
+    }
+
+    /// Why a run, or several at once, cannot be had: they need about `bytes` of memory, and there is
+    /// only `room`. `None` when that is enough.
+    pub fn too_heavy(&self, bytes: u64, room: u64) -> Option<Problem> {
+        if bytes <= room {
+            return None;
+        }
+        let producers = self.tree().tables("producer");
+        let largest = producers.max_by_key(|table| {
+            table.number::<u64>("messages").saturating_mul(table.number("instances"))
+        })?;
+        let title =
+            format!("this would take about {} of memory, and {} are free", size(bytes), size(room));
+        Some(
+            Problem::error(largest.spot_of("messages"), title)
+                .label(format!("up to {} messages in a run", self.estimate().messages))
+                .help("lower `messages` or `rate`, shorten `horizon`, or use fewer `--jobs`"),
+        )
     }
 
     /// Runs once and judges, storing nothing. `watch` sees everything.
@@ -105,6 +124,14 @@ impl Scenario {
     pub fn met(&self, outcome: &Outcome) -> Met {
         let all = self.expectations().iter().map(|expected| expected.met(outcome));
         all.max().unwrap_or(Met::Yes)
+    }
+}
+
+/// So many bytes in words: `279 GB`, `12 MB`.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000_000 => format!("{} MB", bytes.div_ceil(1_000_000)),
+        _ => format!("{} GB", bytes / 1_000_000_000),
     }
 }
 

@@ -2,13 +2,14 @@
 //! asks for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::kernel::{Dist, Span};
 use crate::talk::{Headers, Rate, Value};
 
 use super::keys::{Need, Shape, Table};
 use super::kind::Datum;
-use super::problem::{Problem, Problems, Spot, either, nearest};
+use super::problem::{Problem, Problems, Source, Spot, nearest};
 use super::raw::{self, Field, Raw, RawValue};
 
 /// A value and where it stands.
@@ -33,6 +34,8 @@ pub struct Tree {
     pub keys: Vec<(String, Spot)>,
     /// Where it stands.
     pub spot: Spot,
+    /// Keys that it has and nobody knows.
+    pub unknown: Vec<String>,
 }
 
 /// Reads `raw`, a table, against `table`.
@@ -42,6 +45,7 @@ pub fn read(table: &'static Table, raw: &Raw, problems: &mut Problems) -> Tree {
         entries: BTreeMap::new(),
         keys: Vec::new(),
         spot: raw.spot.clone(),
+        unknown: Vec::new(),
     };
     for field in raw.fields() {
         let kind = match table.key(&field.key) {
@@ -57,6 +61,7 @@ pub fn read(table: &'static Table, raw: &Raw, problems: &mut Problems) -> Tree {
                 }
                 None => {
                     problems.push(unknown(table, field));
+                    tree.unknown.push(field.key.clone());
                     continue;
                 }
             },
@@ -67,33 +72,41 @@ pub fn read(table: &'static Table, raw: &Raw, problems: &mut Problems) -> Tree {
             tree.entries.insert(field.key.clone(), entry);
         }
     }
+    if table.shape == Shape::One && raw.fields().len() != 1 {
+        let known = table.keys.iter().map(|key| key.name);
+        let title = format!("a `{}` table has exactly one key", last(table.name));
+        problems.push(
+            Problem::error(&tree.spot, title)
+                .help(format!("choose one of {}", known.collect::<Vec<_>>().join(", "))),
+        );
+    }
     missing(table, &mut tree, problems);
     tree
 }
 
-/// Reports what must be there and is not, and fills in the defaults.
+/// The last part of the name of a table.
+pub(super) fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// Reports what must be there and is not, and fills in the defaults. What is there and could not be
+/// read counts as the default too, so that nothing else seems wrong because of it.
 fn missing(table: &'static Table, tree: &mut Tree, problems: &mut Problems) {
-    if table.shape == Shape::One && tree.keys.len() != 1 {
-        let known = either(table.keys.iter().map(|key| key.name));
-        let title = format!("a `{}` table has exactly one key: {known}", table.name);
-        problems.push(Problem::error(&tree.spot, title).consequence());
-    }
     for key in table.keys {
-        if tree.keys.iter().any(|(name, _)| name == key.name) {
+        if tree.entries.contains_key(key.name) {
             continue;
         }
         match key.need {
+            Need::Must if tree.says(key.name) || tree.means(table, key.name) => {}
             Need::Must => {
                 let title = format!("{} has no `{}`", table.noun, key.name);
-                let help = format!("`{}` is {}: {}", key.name, key.kind.noun(), key.doc);
-                problems.push(Problem::error(&tree.spot, title).help(help).consequence());
+                let help =
+                    format!("write {} = {}   # {}", key.name, key.kind.example(key.name), key.doc);
+                problems.push(Problem::error(&tree.spot, title).help(help).unless_hidden(key.name));
             }
             Need::May => {}
             Need::Else(default) => {
-                let source = std::sync::Arc::new(super::problem::Source {
-                    name: "default".to_owned(),
-                    text: default.to_owned(),
-                });
+                let source = Arc::new(Source::of_file("default", default));
                 let raw = raw::parse_value(&source, 0..default.len());
                 if let Some(value) = key.kind.read(&raw, key.name, problems) {
                     let entry = Entry { value, spot: tree.spot.clone(), given: false };
@@ -106,16 +119,32 @@ fn missing(table: &'static Table, tree: &mut Tree, problems: &mut Problems) {
 
 fn unknown(table: &'static Table, field: &Field) -> Problem {
     let title = format!("unknown key `{}` in {}", field.key, table.noun);
-    let problem = Problem::error(&field.spot, title).label("not a key of this table");
-    let known = || table.keys.iter().map(|key| key.name);
-    let alias = table.aliases.iter().find(|(word, _)| *word == field.key);
-    if let Some((_, mend)) = alias {
-        return problem.help(*mend);
-    }
-    match nearest(&field.key, known()) {
-        Some(near) => problem.help(format!("did you mean `{near}`?")),
-        None => problem.help(format!("its keys are {}", known().collect::<Vec<_>>().join(", "))),
-    }
+    let problem = Problem::error(&field.spot, title)
+        .label("not a key of this table")
+        .hides(field.value.texts());
+    problem.help(match meant(table, &field.key) {
+        Some(Meant::Alias(mend)) => mend.to_owned(),
+        Some(Meant::Key(near)) => format!("did you mean `{near}`?"),
+        None => {
+            let known: Vec<_> = table.keys.iter().map(|key| key.name).collect();
+            format!("its keys are {}", known.join(", "))
+        }
+    })
+}
+
+/// What somebody probably meant by an unknown key.
+pub(super) enum Meant {
+    /// What to tell whoever writes this word.
+    Alias(&'static str),
+    /// A key with nearly the same name.
+    Key(&'static str),
+}
+
+/// What somebody probably meant by the unknown key `word`.
+pub(super) fn meant(table: &'static Table, word: &str) -> Option<Meant> {
+    let alias = table.aliases.iter().find(|(wrong, _)| *wrong == word);
+    let alias = alias.map(|(_, mend)| Meant::Alias(mend));
+    alias.or_else(|| nearest(word, table.keys.iter().map(|key| key.name)).map(Meant::Key))
 }
 
 impl Tree {
@@ -127,6 +156,20 @@ impl Tree {
     /// Whether the file says this key.
     pub fn has(&self, key: &str) -> bool {
         self.entry(key).is_some_and(|entry| entry.given)
+    }
+
+    /// Whether the file has this key, even if its value could not be read.
+    pub fn says(&self, key: &str) -> bool {
+        self.keys.iter().any(|(name, _)| name == key)
+    }
+
+    /// Whether one of its unknown keys was probably meant to be this one.
+    fn means(&self, table: &'static Table, key: &str) -> bool {
+        self.unknown.iter().any(|word| match meant(table, word) {
+            Some(Meant::Alias(mend)) => mend.contains(key),
+            Some(Meant::Key(near)) => near == key,
+            None => false,
+        })
     }
 
     /// Where a value stands; where the table stands, when the file does not say it.

@@ -1,6 +1,6 @@
 //! `[network]` and `[[fault]]`: what happens to all of them.
 
-use super::{ANY, SOME, Table, may, must, or};
+use super::{ANY, MESSAGES, SOME, Table, may, must, or};
 use crate::scenario::kind::{Kind, Space};
 
 pub(super) static NETWORK: Table = Table::new(
@@ -49,9 +49,9 @@ pub(super) static WHEN: Table = Table::new(
     "An event that a fault waits for.",
     &[
         must("event", Kind::Text, "What must have been noted, such as \"delivered\" or \"confirmed\"."),
-        may("message", Kind::Whole(0, i64::MAX), "About this message only: its number."),
+        may("message", Kind::Whole(1, MESSAGES), "About this message only: its number."),
         may("by", Kind::Ref(Space::Node), "By this participant only."),
-        or("nth", Kind::Whole(1, i64::MAX), "1", "The how-manyeth of them."),
+        or("nth", Kind::Whole(1, MESSAGES), "1", "The how-manyeth of them."),
         or("after", ANY, "\"0s\"", "How long after it."),
     ],
 );

@@ -94,6 +94,18 @@ impl Table {
         Table { name, noun, doc, keys, rest: None, shape: Shape::Any, aliases: &[] }
     }
 
+    /// One of these tables as a file would say it: the keys that it must have.
+    pub fn example(&self) -> String {
+        let must = self.keys.iter().filter(|key| key.need == Need::Must);
+        let keys: Vec<_> =
+            must.map(|key| format!("{} = {}", key.name, key.kind.example(key.name))).collect();
+        match (keys.is_empty(), self.keys.first()) {
+            (false, _) => format!("{{ {} }}", keys.join(", ")),
+            (true, Some(key)) => format!("{{ {} = {} }}", key.name, key.kind.example(key.name)),
+            (true, None) => "{}".to_owned(),
+        }
+    }
+
     const fn rest(mut self, kind: Kind, doc: &'static str) -> Table {
         self.rest = Some(Rest { kind, doc });
         self
@@ -144,7 +156,7 @@ pub const MESSAGES: i64 = u32::MAX as i64;
 #[rustfmt::skip]
 pub static SCENARIO: Table = Table::new(
     "scenario",
-    "the top level",
+    "the scenario",
     "A system, what goes wrong in it, and what is expected of it.",
     &[
         must("title", Kind::Name, "One line that says what the scenario shows."),
@@ -244,7 +256,7 @@ mod tests {
             for key in table.keys {
                 assert!(key.doc.ends_with('.'), "{}.{}", table.name, key.name);
                 if let Need::Else(default) = key.need {
-                    let source = Arc::new(Source { name: "default".into(), text: default.into() });
+                    let source = Arc::new(Source::of_file("default", default));
                     let raw = raw::parse_value(&source, 0..default.len());
                     let mut problems = Problems::default();
                     if !matches!(key.kind, Kind::Table(_)) {

@@ -1,5 +1,6 @@
 //! Producers, consumers and services: settings that need or exclude each other.
 
+use crate::kernel::Dist;
 use crate::rabbit::TimeoutScope;
 use crate::scenario::build::profile;
 use crate::scenario::keys::MESSAGES;
@@ -10,6 +11,7 @@ use crate::scenario::tree::{Entry, Tree};
 pub(super) fn check(tree: &Tree, names: &Names, problems: &mut Problems) {
     for table in tree.tables("producer") {
         producer(table, problems);
+        in_time(table, tree, problems);
         for poison in table.tables("poison") {
             ill(poison, table, problems);
         }
@@ -29,7 +31,7 @@ pub(super) fn check(tree: &Tree, names: &Names, problems: &mut Problems) {
 fn idle(table: &Tree, key: &str, why: &str, problems: &mut Problems) {
     if table.has(key) {
         let title = format!("`{key}` has no effect: {why}");
-        problems.push(Problem::warning(table.key_spot(key), title));
+        problems.push(Problem::warning(table.key_spot(key), title).help("leave it out"));
     }
 }
 
@@ -55,7 +57,8 @@ fn producer(table: &Tree, problems: &mut Problems) {
         idle(table, "rate", "with pace = \"window\" the window decides", problems);
         if table.number::<u32>("window") == 0 {
             let title = "pace = \"window\" without a window: all messages are submitted at once";
-            problems.push(Problem::warning(table.spot_of("pace"), title));
+            problems
+                .push(Problem::warning(table.spot_of("pace"), title).help("write window = 100"));
         }
     }
     if table.tables("publish").count() < 2 {
@@ -82,11 +85,38 @@ fn producer(table: &Tree, problems: &mut Problems) {
     }
 }
 
+/// Messages that never come about, because the run ends before.
+fn in_time(table: &Tree, tree: &Tree, problems: &mut Problems) {
+    let (Some(horizon), Some(Dist::Fixed(gap))) = (tree.span("horizon"), table.dist("rate")) else {
+        return;
+    };
+    if table.text("pace") != Some("rate") || gap.is_zero() || table.has("joined") {
+        return;
+    }
+    let begins = table.span("begins").unwrap_or_default();
+    let left = horizon.as_nanos().saturating_sub(begins.as_nanos());
+    let most = left / gap.as_nanos() + 1;
+    let messages: u64 = table.number("messages");
+    if messages > most {
+        let title =
+            format!("only about {most} of {messages} messages are submitted before the horizon");
+        problems.push(
+            Problem::warning(table.spot_of("messages"), title)
+                .also(tree.spot_of("horizon"), "the run ends here")
+                .help("lengthen `horizon`, raise `rate`, or lower `messages`"),
+        );
+    }
+}
+
 fn ill(poison: &Tree, producer: &Tree, problems: &mut Problems) {
-    if poison.has("messages") == poison.has("every") {
+    if poison.says("messages") == poison.says("every") && poison.unknown.is_empty() {
         let title = "poison needs exactly one of `messages` and `every`";
-        problems
-            .push(Problem::error(&poison.spot, title).help("write messages = [7]").consequence());
+        problems.push(
+            Problem::error(&poison.spot, title)
+                .help("write messages = [7], or every = 100")
+                .unless_hidden("messages")
+                .unless_hidden("every"),
+        );
     }
     let kinds: Vec<_> = ["fails", "until_attempt", "takes", "kills"]
         .into_iter()
@@ -96,7 +126,8 @@ fn ill(poison: &Tree, producer: &Tree, problems: &mut Problems) {
         let title = format!("a message cannot have both `{one}` and `{other}`");
         problems.push(
             Problem::error(poison.key_spot(other), title)
-                .also(poison.key_spot(one), "the other one"),
+                .also(poison.key_spot(one), "the other one")
+                .help("leave one of them out; several `poison` tables may stand in a list"),
         );
     }
     let count = producer.whole("messages").unwrap_or(MESSAGES);
@@ -106,7 +137,8 @@ fn ill(poison: &Tree, producer: &Tree, problems: &mut Problems) {
             problems.push(
                 Problem::error(&item.spot, title)
                     .label("there is no such message")
-                    .also(producer.spot_of("messages"), "declared here"),
+                    .also(producer.spot_of("messages"), "declared here")
+                    .help("the first message of a producer is 1"),
             );
         }
     }
@@ -114,10 +146,12 @@ fn ill(poison: &Tree, producer: &Tree, problems: &mut Problems) {
 
 fn consumer(table: &Tree, tree: &Tree, problems: &mut Problems) {
     let retry = table.text("on_failure") == Some("retry");
-    if retry && !table.keys.iter().any(|(key, _)| key == "retry") {
+    if retry && !table.says("retry") && table.unknown.is_empty() {
         let title = "on_failure = \"retry\" needs a `retry` table that says how";
         let help = "write retry = { max_retries = 5, exhausted = \"nack-discard\" }";
-        problems.push(Problem::error(table.spot_of("on_failure"), title).help(help).consequence());
+        problems.push(
+            Problem::error(table.spot_of("on_failure"), title).help(help).unless_hidden("retry"),
+        );
     }
     if !retry {
         idle(table, "retry", "it goes with on_failure = \"retry\"", problems);
@@ -142,7 +176,8 @@ fn consumer(table: &Tree, tree: &Tree, problems: &mut Problems) {
             "an exclusive consumer can be there only once: the others get 403 ACCESS_REFUSED";
         problems.push(
             Problem::warning(table.spot_of("exclusive"), title)
-                .also(table.spot_of("instances"), "but there are several"),
+                .also(table.spot_of("instances"), "but there are several")
+                .help("leave `exclusive` out, or `instances`"),
         );
     }
     let profile = profile(tree);
@@ -151,11 +186,15 @@ fn consumer(table: &Tree, tree: &Tree, problems: &mut Problems) {
             let title = format!("{} denies basic.qos with `global`", profile.name);
             problems.push(
                 Problem::error(table.spot_of("global"), title)
-                    .also(tree.spot_of("profile"), "because of this version"),
+                    .also(tree.spot_of("profile"), "because of this version")
+                    .help("leave `global` out: each consumer then has the prefetch for itself"),
             );
         } else if queue_type(tree, table.text("queue")) == Some("quorum") {
             let title = "quorum queues know no `global` prefetch: 540 NOT_IMPLEMENTED closes the connection";
-            problems.push(Problem::error(table.spot_of("global"), title));
+            problems.push(
+                Problem::error(table.spot_of("global"), title)
+                    .help("leave `global` out: each consumer then has the prefetch for itself"),
+            );
         }
     }
     let Some(handler) = table.table("handler") else { return };
@@ -188,7 +227,8 @@ fn counts(table: &Tree, consumer: &Tree, tree: &Tree, problems: &mut Problems) {
         let title = "classic queues count no deliveries: every attempt looks like the first";
         problems.push(
             Problem::warning(table.spot_of("count_by"), title)
-                .label("x-delivery-count is added by quorum queues only"),
+                .label("x-delivery-count is added by quorum queues only")
+                .help("count by \"header\", or make it type = \"quorum\""),
         );
     }
 }
@@ -234,14 +274,34 @@ fn retries(retry: &Tree, consumer: &Tree, tree: &Tree, problems: &mut Problems) 
             idle(retry, key, "this way back has no delay", problems);
         }
     }
-    if via == "message-ttl" && !retry.has("delay_queue") {
+    if via == "message-ttl" && !retry.says("delay_queue") && retry.unknown.is_empty() {
         let title = "via = \"message-ttl\" needs a `delay_queue`";
-        problems.push(Problem::error(retry.spot_of("via"), title).consequence());
+        problems.push(
+            Problem::error(retry.spot_of("via"), title)
+                .help("write delay_queue = \"…\": a queue whose dead letters come back to this one")
+                .unless_hidden("delay_queue"),
+        );
     }
 }
 
-/// All messages of a run need numbers of their own.
+/// So many participants are enough for any question, and few enough to be kept in view.
+const PARTICIPANTS: usize = 10_000;
+
+/// All participants and all messages of a run need numbers of their own.
 fn numbers(tree: &Tree, names: &Names, problems: &mut Problems) {
+    let mut participants: usize = 0;
+    for table in tree.tables("producer").chain(tree.tables("consumer")) {
+        participants += table.number::<usize>("instances");
+        if participants > PARTICIPANTS {
+            let title = format!("a run has at most {PARTICIPANTS} producers and consumers");
+            problems.push(
+                Problem::error(table.spot_of("instances"), title)
+                    .label(format!("with these there are {participants}"))
+                    .help("lower `instances`"),
+            );
+            break;
+        }
+    }
     let mut sum: i64 = 0;
     for table in tree.tables("producer") {
         let each = table.whole("messages").unwrap_or_default();
@@ -249,7 +309,10 @@ fn numbers(tree: &Tree, names: &Names, problems: &mut Problems) {
         sum = sum.saturating_add(each.saturating_mul(i64::try_from(instances).unwrap_or(i64::MAX)));
         if sum > MESSAGES {
             let title = format!("a run has at most {MESSAGES} messages, and this makes {sum}");
-            problems.push(Problem::error(table.spot_of("messages"), title));
+            problems.push(
+                Problem::error(table.spot_of("messages"), title)
+                    .help("lower `messages` or `instances`"),
+            );
             return;
         }
     }
@@ -265,7 +328,10 @@ fn numbers(tree: &Tree, names: &Names, problems: &mut Problems) {
         };
         if let Some(n) = named.filter(|n| !(1..=sum).contains(n)) {
             let title = format!("there is no message m{n}: the producers send m1 to m{sum}");
-            problems.push(Problem::error(spot, title).consequence());
+            problems.push(
+                Problem::error(spot, title)
+                    .help("messages are numbered over all producers, in the order of the file"),
+            );
         }
     }
 }
@@ -284,7 +350,8 @@ fn timeouts(tree: &Tree, problems: &mut Problems) {
         );
         problems.push(
             Problem::warning(rabbit.key_spot("consumer_timeout"), title)
-                .also(tree.spot_of("profile"), "in this version"),
+                .also(tree.spot_of("profile"), "in this version")
+                .help("make a queue type = \"quorum\", or leave it out"),
         );
     }
 }

@@ -126,10 +126,10 @@ fn ends(tree: &Tree, queue: &Tree, reached: bool, consumed: bool, problems: &mut
     let rpc = tree.tables("producer").filter_map(|producer| producer.table("rpc"));
     let reply = rpc.into_iter().any(|rpc| rpc.text("reply_queue") == Some(name));
     if !reached && !reply {
-        problems.push(Problem::warning(
-            spot,
-            format!("nothing is ever published to the queue `{name}`"),
-        ));
+        problems.push(
+            Problem::warning(spot, format!("nothing is ever published to the queue `{name}`"))
+                .help("bind it to an exchange that a producer publishes to, or leave it out"),
+        );
     }
     let arguments = queue.table("arguments");
     let has = |key| arguments.is_some_and(|arguments| arguments.has(key));

@@ -43,11 +43,11 @@ fn refused(table: &Tree, profile: &Profile, problems: &mut Problems) {
             .collect(),
         ..QueueDeclare::default()
     };
-    let mut ask = |declare: &QueueDeclare, spot, label: String| {
+    let mut ask = |declare: &QueueDeclare, spot, label: String, mend: String| {
         let refused = QueueSpec::parse(declare, profile).err();
         if let Some(error) = &refused {
             let title = format!("the broker refuses this queue: {error}");
-            problems.push(Problem::error(spot, title).label(label));
+            problems.push(Problem::error(spot, title).label(label).help(mend));
         }
         refused.is_some()
     };
@@ -63,7 +63,8 @@ fn refused(table: &Tree, profile: &Profile, problems: &mut Problems) {
             needs.and_then(|other| Some((other.clone(), whole.arguments.get(&other)?.clone())));
         let declare = plain(companion.into_iter().chain([(name.clone(), value)]).collect());
         let spot = arguments.map_or(&table.spot, |arguments| arguments.spot_of(name.as_str()));
-        said |= ask(&declare, spot, String::new());
+        said |=
+            ask(&declare, spot, String::new(), format!("leave `{name}` out, or change its value"));
     }
     let properties = [
         ("durable", !whole.durable),
@@ -78,12 +79,14 @@ fn refused(table: &Tree, profile: &Profile, problems: &mut Problems) {
                 "exclusive" => declare.exclusive = true,
                 _ => declare.auto_delete = true,
             }
-            said |= ask(&declare, table.spot_of(property), type_label("a property that"));
+            let mend = format!("leave `{property}` out, or choose another `type`");
+            said |= ask(&declare, table.spot_of(property), type_label("a property that"), mend);
         }
     }
     // a name that is reserved, or a combination that no single question shows
     if !said {
-        ask(&whole, table.spot_of("name"), String::new());
+        let mend = "names that begin with amq. belong to the broker, and have at most 255 bytes";
+        ask(&whole, table.spot_of("name"), String::new(), mend.to_owned());
     }
 }
 
@@ -114,7 +117,8 @@ fn ignored(table: &Tree, tree: &Tree, profile: &Profile, problems: &mut Problems
     let mut warn = |key: &str, why: String| {
         let problem =
             Problem::warning(arguments.spot_of(key), format!("`{key}` has no effect: {why}"));
-        problems.push(problem.also(tree.spot_of("profile"), "in this version"));
+        problems
+            .push(problem.also(tree.spot_of("profile"), "in this version").help("leave it out"));
     };
     if arguments.has("x-queue-mode") && since(3, 12) {
         warn("x-queue-mode", "since 3.12 classic queues keep little in memory anyway".into());
@@ -126,23 +130,35 @@ fn ignored(table: &Tree, tree: &Tree, profile: &Profile, problems: &mut Problems
     let quorum = table.text("type") == Some("quorum");
     if quorum && overflow == Some("reject-publish-dlx") {
         let title = "quorum queues accept reject-publish-dlx and treat it as drop-head";
-        problems.push(Problem::warning(arguments.spot_of("x-overflow"), title));
+        problems.push(
+            Problem::warning(arguments.spot_of("x-overflow"), title)
+                .help("write \"reject-publish\" to have publishes refused"),
+        );
     }
     let at_least_once = arguments.entry("x-dead-letter-strategy").and_then(|entry| entry.as_text())
         == Some("at-least-once");
     if quorum && at_least_once && overflow != Some("reject-publish") {
         let title = "at-least-once dead lettering silently falls back to at-most-once without x-overflow = \"reject-publish\"";
-        problems.push(Problem::warning(arguments.spot_of("x-dead-letter-strategy"), title));
+        problems.push(
+            Problem::warning(arguments.spot_of("x-dead-letter-strategy"), title)
+                .help("write x-overflow = \"reject-publish\" next to it"),
+        );
     }
     if arguments.has("x-overflow")
         && !arguments.has("x-max-length")
         && !arguments.has("x-max-length-bytes")
     {
         let title = "`x-overflow` has no effect: the queue has no maximum length";
-        problems.push(Problem::warning(arguments.spot_of("x-overflow"), title));
+        problems.push(
+            Problem::warning(arguments.spot_of("x-overflow"), title)
+                .help("write x-max-length = 10000 next to it, or leave it out"),
+        );
     }
     if arguments.headers().get("x-max-priority") == Some(&Value::Int(0)) {
         let title = "`x-max-priority` 0 is a queue without priorities";
-        problems.push(Problem::warning(arguments.spot_of("x-max-priority"), title));
+        problems.push(
+            Problem::warning(arguments.spot_of("x-max-priority"), title)
+                .help("write the highest priority, such as 10, or leave it out"),
+        );
     }
 }

@@ -17,15 +17,22 @@ pub(super) fn check(tree: &Tree, problems: &mut Problems) {
     let bounds = tree.table("judge").into_iter().flat_map(|judge| judge.tables("bound"));
     for bound in bounds {
         let pairs = [("unacked", "consumer"), ("depth", "queue"), ("calls_per_second", "service")];
-        let given: Vec<_> = pairs.into_iter().filter(|(key, _)| bound.has(key)).collect();
+        let hidden = |problem: Problem| {
+            pairs.iter().fold(problem, |problem, (key, _)| problem.unless_hidden(key))
+        };
+        let given: Vec<_> = pairs.into_iter().filter(|(key, _)| bound.says(key)).collect();
         let [(key, whose)] = given.as_slice() else {
             let title = "a bound has exactly one of `unacked`, `depth` and `calls_per_second`";
-            problems.push(Problem::error(&bound.spot, title).consequence());
+            if bound.unknown.is_empty() {
+                let help = "write [[judge.bound]] once for each, with whose it is";
+                problems.push(hidden(Problem::error(&bound.spot, title).help(help)));
+            }
             continue;
         };
-        if !bound.keys.iter().any(|(name, _)| name == whose) {
+        if bound.unknown.is_empty() && !bound.says(whose) {
             let title = format!("a bound on `{key}` needs `{whose}`: whose it is");
-            problems.push(Problem::error(&bound.spot, title).consequence());
+            let help = format!("write {whose} = \"…\" with the name of the {whose}");
+            problems.push(Problem::error(&bound.spot, title).help(help).unless_hidden(whose));
         }
     }
 }
