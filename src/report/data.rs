@@ -29,11 +29,20 @@ pub fn json(judged: &Judged<'_>) -> Value {
             if let Verdict::Undecided(reason) = &it.verdict {
                 object.insert("reason".into(), json!(reason.to_string()));
             }
-            if let Some((breach, why)) = why.and_then(|at| Some((breaches[at], judged.explanations.get(at)?))) {
+            if let Some((breach, why)) =
+                why.and_then(|at| Some((breaches[at], judged.explanations.get(at)?)))
+            {
                 let chain: Vec<Value> = why
                     .chain
                     .iter()
-                    .map(|link| json!({"step": link.step, "at_ns": link.at.as_nanos(), "what": link.what}))
+                    .map(|link| {
+                        json!({
+                            "step": link.step,
+                            "at_ns": link.at.as_nanos(),
+                            "what": link.what,
+                            "left_out_before": link.skipped,
+                        })
+                    })
                     .collect();
                 let knows: Map<String, Value> =
                     why.knows.iter().map(|(who, what)| (who.clone(), json!(what))).collect();
@@ -45,11 +54,14 @@ pub fn json(judged: &Judged<'_>) -> Value {
                 object.insert("knows".into(), Value::Object(knows));
                 object.insert("fingerprint".into(), json!(why.fingerprint));
                 if let Some(setting) = &why.setting {
-                    object.insert("setting".into(), json!({
-                        "path": setting.path,
-                        "line": setting.place.map(|(line, _)| line),
-                        "column": setting.place.map(|(_, column)| column),
-                    }));
+                    object.insert(
+                        "setting".into(),
+                        json!({
+                            "path": setting.path,
+                            "line": setting.place.map(|(line, _)| line),
+                            "column": setting.place.map(|(_, column)| column),
+                        }),
+                    );
                 }
             }
             Value::Object(object)
@@ -225,6 +237,9 @@ pub fn markdown(judged: &Judged<'_>) -> String {
     for (breach, why) in breaches.iter().zip(&judged.explanations) {
         let _ = writeln!(text, "\n**{}**, event {} at {}\n", breach.class, breach.step, breach.at);
         for link in &why.chain {
+            if link.skipped > 0 {
+                let _ = writeln!(text, "- ({} more)", link.skipped);
+            }
             let _ = writeln!(text, "- {} {} (event {})", link.at, link.what, link.step);
         }
         if let Some(setting) = &why.setting {

@@ -32,6 +32,8 @@ pub struct Link {
     pub at: Time,
     /// What happened, in words.
     pub what: String,
+    /// How many causes between the link before and this one are left out.
+    pub skipped: usize,
 }
 
 /// A setting of a scenario.
@@ -122,19 +124,16 @@ fn brought_back(history: &History<Mq>, at: StepNo, breach: &Breach) -> Option<St
 }
 
 fn chain(names: &Names, history: &History<Mq>, breach: &Breach) -> Vec<Link> {
-    let mut steps = causes(history, breach);
-    if steps.len() > LONGEST {
-        let tail = steps.split_off(steps.len() - 2);
-        steps.truncate(LONGEST - 2);
-        steps.extend(tail);
-    }
-    steps
-        .into_iter()
-        .filter_map(|no| {
-            let at = history.step(no)?.at;
-            Some(Link { step: no, at, what: told(names, history, no, breach.msg) })
-        })
-        .collect()
+    let steps = causes(history, breach);
+    let left_out = steps.len().saturating_sub(LONGEST);
+    let (last, resumed) = (LONGEST - 2, LONGEST - 2 + left_out);
+    let told = |(index, no): (usize, StepNo)| {
+        let at = history.step(no)?.at;
+        let skipped = if index == resumed { left_out } else { 0 };
+        Some(Link { step: no, at, what: told(names, history, no, breach.msg), skipped })
+    };
+    let shown = |(index, _): &(usize, StepNo)| *index < last || *index >= resumed;
+    steps.into_iter().enumerate().filter(shown).filter_map(told).collect()
 }
 
 /// What a step did: its notes about the message if there are any, and the step itself otherwise.

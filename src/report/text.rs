@@ -64,7 +64,8 @@ pub fn report(judged: &Judged<'_>, style: Style) -> String {
     expectations(&mut text, judged, style);
     numbers(&mut text, judged, style);
     let _ = writeln!(text, "history {:016x}", judged.hash);
-    text
+    // sentences about links have arrows
+    if style.ascii { text.replace('→', "->") } else { text }
 }
 
 fn classes(text: &mut String, judged: &Judged<'_>, style: Style) {
@@ -115,6 +116,9 @@ fn details(text: &mut String, judged: &Judged<'_>, why: &Explanation, step: u64,
     for (index, link) in why.chain.iter().enumerate().skip(1) {
         let label = if index == 1 { "cause" } else { "" };
         let arrow = style.because();
+        if link.skipped > 0 {
+            let _ = writeln!(text, "              {arrow} ({} more)", link.skipped);
+        }
         let _ =
             writeln!(text, "      {label:7} {arrow} {} {}  ev {}", link.at, link.what, link.step);
     }

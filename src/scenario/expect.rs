@@ -126,11 +126,11 @@ impl fmt::Display for Want {
 }
 
 /// Reads `[expect]`, or another table of the same kind. `facts` are the names of the numbers that
-/// a run of this scenario has.
-pub fn read(
+/// a run of this scenario has, if that is known.
+pub(super) fn read(
     tree: &Tree,
     table: &str,
-    facts: &[String],
+    facts: Option<&[String]>,
     problems: &mut Problems,
 ) -> Vec<Expectation> {
     let Some(table) = tree.table(table) else { return Vec::new() };
@@ -180,10 +180,11 @@ fn want(entry: &Entry) -> Result<Want, Box<Problem>> {
     }))
 }
 
-fn check(name: &str, spot: &Spot, want: Want, facts: &[String]) -> Option<Problem> {
+fn check(name: &str, spot: &Spot, want: Want, facts: Option<&[String]>) -> Option<Problem> {
     let guarantees = Verdicts::names();
     let is_guarantee = guarantees.iter().any(|known| known == name);
-    let is_fact = facts.iter().any(|known| known == name) || is_open_fact(name);
+    let is_fact = facts.is_some_and(|facts| facts.iter().any(|known| known == name));
+    let is_fact = is_fact || is_open_fact(name);
     match want {
         Want::Number(..) if is_fact => None,
         Want::Number(..) if is_guarantee => {
@@ -195,7 +196,7 @@ fn check(name: &str, spot: &Spot, want: Want, facts: &[String]) -> Option<Proble
             let title = format!("`{name}` is a number, not a guarantee");
             Some(Problem::error(spot, title).help("compare it, such as \">= 100\""))
         }
-        Want::Number(..) => Some(unknown(name, spot, "number of the run", facts)),
+        Want::Number(..) => Some(unknown(name, spot, "number of the run", facts?)),
         _ => Some(unknown(name, spot, "guarantee", &guarantees)),
     }
 }

@@ -229,7 +229,7 @@ fn undo(fault: &Tree, key: &str, acts: &[Act], problems: &mut Problems) -> Vec<(
                 undone.push((after, Act::Restart(name.clone())));
             }
         }
-        if undone.is_empty() {
+        if undone.is_empty() && !acts.is_empty() {
             let title = format!("`restart_after` means nothing for `{key}`: nothing goes down");
             problems.push(
                 Problem::error(fault.key_spot("restart_after"), title)

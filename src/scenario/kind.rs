@@ -106,6 +106,13 @@ impl Space {
 }
 
 impl Space {
+    /// As messages call it, with its article.
+    pub fn one(self) -> String {
+        let noun = self.noun();
+        let article = if noun.starts_with('e') { "an" } else { "a" };
+        format!("{article} {noun}")
+    }
+
     /// A name that examples use.
     const fn example(self) -> &'static str {
         match self {
@@ -182,7 +189,7 @@ impl Kind {
         match self {
             Kind::Text => "a text".into(),
             Kind::Name => "a name".into(),
-            Kind::Ref(space) => format!("the name of a {}", space.noun()),
+            Kind::Ref(space) => format!("the name of {}", space.one()),
             Kind::Bool => "true or false".into(),
             Kind::Whole(..) => "a whole number".into(),
             Kind::Span(..) => "a duration such as \"20ms\"".into(),
@@ -327,15 +334,25 @@ impl Kind {
         match read {
             Ok(datum) => Some(datum),
             Err(wrong) => {
-                problems.push(wrong.at(raw, || format!("write for example {}", self.example(key))));
+                let usual = || format!("write for example {}", self.example(key));
+                problems.push(wrong.at(raw, usual).hides(self.hidden_by(raw)));
                 None
             }
         }
     }
 
+    /// The names that nobody knows of when this value cannot be read.
+    fn hidden_by(&self, raw: &Raw) -> Vec<String> {
+        let mut names = raw.texts();
+        if matches!(self, Kind::Name | Kind::Tables(_)) {
+            names.push(Problem::ANY_NAME.to_owned());
+        }
+        names
+    }
+
     fn wrong_type(&self, raw: &Raw, key: &str) -> Problem {
         let title = format!("`{key}` is {}, but must be {}", raw.kind(), self.noun());
-        let problem = Problem::error(&raw.spot, title).hides(raw.texts());
+        let problem = Problem::error(&raw.spot, title).hides(self.hidden_by(raw));
         let usual = || format!("write for example {}", self.example(key));
         match (self, &raw.value) {
             (_, RawValue::Text(text)) if text.is_empty() && !raw.is_quoted() => {
@@ -396,9 +413,7 @@ impl Wrong {
 
     /// The problem at this place, with `usual` as its mend when nothing better is known.
     fn at(self, raw: &Raw, usual: impl FnOnce() -> String) -> Problem {
-        Problem::error(&raw.spot, self.title)
-            .help(self.help.unwrap_or_else(usual))
-            .hides(raw.texts())
+        Problem::error(&raw.spot, self.title).help(self.help.unwrap_or_else(usual))
     }
 }
 

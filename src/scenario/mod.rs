@@ -76,7 +76,8 @@ impl Scenario {
             return Err(problems);
         }
         let raw = raw::parse(&source, &mut problems);
-        let mut raw = raw.ok_or_else(|| problems.clone().sorted())?;
+        let read = raw.filter(|raw| problems.is_empty() || !raw.fields().is_empty());
+        let Some(mut raw) = read else { return Err(problems.sorted()) };
         for (n, option) in overrides.iter().enumerate() {
             path::set(&mut raw, option, n, &mut problems);
         }
@@ -88,6 +89,8 @@ impl Scenario {
         lint::check(&tree, &names, &mut more);
         problems.extend(more);
         if !problems.may_run() {
+            expect::read(&tree, "expect", None, &mut problems);
+            expect::read(&tree, "true_if", None, &mut problems);
             return Err(problems.sorted());
         }
         lint::follow(&tree, &names, &mut problems);
@@ -103,8 +106,8 @@ impl Scenario {
             }
         };
         let facts = expect::facts(&built.rules, &built.cast);
-        let expectations = expect::read(&tree, "expect", &facts, &mut problems);
-        let truths = expect::read(&tree, "true_if", &facts, &mut problems);
+        let expectations = expect::read(&tree, "expect", Some(&facts), &mut problems);
+        let truths = expect::read(&tree, "true_if", Some(&facts), &mut problems);
         let shows = tree.entry("shows").and_then(|it| event::read(it, &names, &mut problems));
         let shows = shows.map(|event| build::cue(&event, |name| built.system.node(name)));
         if !problems.may_run() {

@@ -86,10 +86,10 @@ impl Names {
         let members = numbered(name, instances);
         let taken = std::iter::once(name)
             .chain(members.iter().map(String::as_str))
-            .find_map(|name| self.taken.get(name));
-        if let Some(group) = taken.and_then(|at| self.groups.get(*at)) {
-            let title = format!("two participants are called `{name}`");
-            let problem = Problem::error(spot, title);
+            .find_map(|name| Some((name, self.groups.get(*self.taken.get(name)?)?)));
+        if let Some((taken, group)) = taken {
+            let title = format!("two participants are called `{taken}`");
+            let problem = Problem::error(spot, title).hides([name.to_owned()]);
             problems.push(match group.what {
                 What::Broker => problem.help("`rabbit` is the name of the broker"),
                 _ => problem.also(&group.spot, "the other one").help(
@@ -234,10 +234,15 @@ impl Names {
     fn dangling(&self, space: Space, key: &str, name: &str, spot: &Spot) -> Problem {
         let noun = space.noun();
         let problem = Problem::error(spot, format!("there is no {noun} `{name}`"))
-            .label(format!("`{key}` names a {noun}"))
+            .label(format!("`{key}` names {}", space.one()))
+            .unless_hidden(Problem::ANY_NAME)
             .unless_hidden(name)
             .unless_hidden(group_of(name));
         let known = self.known(space);
+        let group = self.members(group_of(name));
+        if let ([first, .., last], true) = (group.as_slice(), known.contains(&group_of(name))) {
+            return problem.help(format!("its instances are `{first}` to `{last}`"));
+        }
         if let Some(near) = nearest(name, known.iter().copied()) {
             return problem.help(format!("did you mean `{near}`?"));
         }
@@ -246,7 +251,9 @@ impl Names {
         }
         match known.as_slice() {
             [] => problem.help(match declared_as(space) {
-                Some(table) => format!("no {noun} is declared: write {table} name = \"{name}\""),
+                Some(table) => {
+                    format!("no {noun} is declared: write {table} with name = \"{name}\"")
+                }
                 None => format!("no {noun} is declared"),
             }),
             [only] => problem.help(format!("there is only `{only}`")),

@@ -80,6 +80,10 @@ impl Walk<'_> {
                 let spot = Spot::new(self.source, at..self.whole.len());
                 return put(raw, name, &rest.kind, spot, value);
             }
+            (None, None) if word.is_empty() => {
+                let help = "for example --set consumer.worker.prefetch=1";
+                return Err(Box::new(self.wrong(at, end, "no key stands here".into()).help(help)));
+            }
             (None, None) => {
                 let title = format!("unknown key `{word}` in {}", table.noun);
                 let known: Vec<_> = table.keys.iter().map(|key| key.name).collect();
@@ -93,7 +97,10 @@ impl Walk<'_> {
         let Some(next) = next else {
             return put(raw, word, kind, spot, value);
         };
-        match inner(kind) {
+        let several = raw
+            .get(word)
+            .is_some_and(|old| matches!(old.value, RawValue::List(_) | RawValue::Tables(_)));
+        match inner(kind, several) {
             Some(Inner::Table(table)) => {
                 let child = enter(raw, word, spot, RawValue::Table(Vec::new()));
                 self.table(table, child, next, value)
@@ -160,11 +167,14 @@ enum Inner {
     Tables(&'static Table),
 }
 
-fn inner(kind: &Kind) -> Option<Inner> {
+/// What there is inside of a value of this kind, which is a list so far or is not.
+fn inner(kind: &Kind, several: bool) -> Option<Inner> {
     match kind {
+        Kind::Some(Kind::Table(table)) if several => Some(Inner::Tables(table)),
+        Kind::Some(kind) => inner(kind, several),
         Kind::Table(table) => Some(Inner::Table(table)),
         Kind::Tables(table) => Some(Inner::Tables(table)),
-        Kind::Either(kinds) => kinds.iter().find_map(inner),
+        Kind::Either(kinds) => kinds.iter().find_map(|kind| inner(kind, several)),
         _ => None,
     }
 }
@@ -252,7 +262,13 @@ pub(super) fn find<'a>(tree: &'a Tree, path: &str) -> Option<&'a Spot> {
         .enumerate()
         .map(|(n, table)| table.text("name").map_or_else(|| (n + 1).to_string(), str::to_owned))
         .collect();
-    let (n, length) = longest(&names, rest)?;
+    let Some((n, length)) = longest(&names, rest) else {
+        // one table where there could be several
+        return match tables.as_slice() {
+            [only] => find(only, rest),
+            _ => None,
+        };
+    };
     let table = tables.get(n)?;
     match rest.get(length + 1..) {
         Some(rest) if !rest.is_empty() => find(table, rest),

@@ -90,6 +90,9 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// What a name that could not be read hides: it may be any name.
+    pub const ANY_NAME: &str = "*";
+
     /// An error at a place.
     pub fn error(spot: &Spot, title: impl Into<String>) -> Problem {
         Problem {

@@ -123,10 +123,13 @@ pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Raw> {
         // blamed for it as well
         let blameless = Document::parse(alone).is_ok() && !says.contains("duplicate");
         let left_out = if alone.starts_with('[') { to_next_header(&text, line) } else { line };
-        let problem = Problem::error(&spot, format!("this is not TOML: {says}"));
-        problems
-            .push(problem.help(mend(says, alone, blameless)).hides(words(&text[left_out.clone()])));
-        if blameless || alone.is_empty() {
+        let value = text[spot.range.clone()].trim();
+        problems.push(
+            Problem::error(&spot, format!("this is not TOML: {says}"))
+                .help(mend(says, alone, value, blameless))
+                .hides(words(&text[left_out.clone()])),
+        );
+        if blameless || alone.is_empty() || foreign(alone) {
             return None;
         }
         // as many bytes as before, so that all other places stay what they are
@@ -137,36 +140,43 @@ pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Raw> {
     None
 }
 
-/// What the author may have meant, where the parser's words alone do not say it.
-fn mend(says: &str, line: &str, blameless: bool) -> String {
-    let value = line.split_once('=').map(|(_, value)| value.trim()).unwrap_or_default();
-    let value = value.split('#').next().unwrap_or_default().trim();
-    let number = value.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
-        && value.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '_' | 'e'));
-    let bare = value.starts_with(|c: char| c.is_alphanumeric()) && !value.contains('"');
-    if says.contains("duplicate key") {
+/// What the author may have meant, where the parser's words alone do not say it. `value` is what
+/// it points at.
+fn mend(says: &str, line: &str, value: &str, blameless: bool) -> String {
+    if foreign(line) {
+        "a scenario is TOML: `redeliver new NAME` writes one to start from".into()
+    } else if says.contains("duplicate key") {
         "a key may stand in a table only once".into()
     } else if says.contains("recurs") {
         "no scenario needs tables so deep in one another".into()
+    } else if says.contains("overflow") {
+        format!("the largest whole number is {}", i64::MAX)
+    } else if says.contains("must be quoted") && value.starts_with(char::is_alphanumeric) {
+        format!("texts and durations stand in quotes: \"{value}\"")
+    } else if says.contains("must be quoted") {
+        "write a value here; texts and durations stand in quotes".into()
     } else if blameless {
         "a bracket, brace or quote before this line is not closed".into()
     } else if line.starts_with('[') {
         "a table begins with [name], or with [[name]] when there can be several".into()
-    } else if says.contains("overflow") {
-        format!("the largest whole number is {}", i64::MAX)
-    } else if bare && !number && value != "true" && value != "false" {
-        format!("texts and durations stand in quotes: \"{value}\"")
+    } else if says.contains("invalid") && says.contains("string") {
+        "a text ends with the quote that it begins with; a backslash is written \\\\".into()
     } else {
         "a line is key = value, [table] or [[table]]; texts stand in quotes".into()
     }
 }
 
-/// The names and keys that a stretch of text says: what stands in quotes, and before `=`.
+/// Whether a line belongs to a JSON file or a web page.
+fn foreign(line: &str) -> bool {
+    line.starts_with(['{', '<'])
+}
+
+/// The names and keys that a stretch of text says.
 fn words(text: &str) -> Vec<String> {
-    text.split(['"', '\'', '=', '{', '}', '[', ']', ',', '\n'])
-        .map(|word| word.trim().to_owned())
-        .filter(|word| !word.is_empty())
-        .collect()
+    // a name may have blanks
+    let stretches = text.split(['"', '\'', '=', '{', '}', '[', ']', ',', '\n']).map(str::trim);
+    let words = stretches.flat_map(|it| std::iter::once(it).chain(it.split_whitespace()));
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// An error at the very end of a line belongs to that line, and one at the end of the text to the

@@ -68,6 +68,13 @@ pub fn read(table: &'static Table, raw: &Raw, problems: &mut Problems) -> Tree {
         };
         tree.keys.push((field.key.clone(), field.spot.clone()));
         if let Some(value) = kind.read(&field.value, &field.key, problems) {
+            let must = table.key(&field.key).is_some_and(|key| key.need == Need::Must);
+            if must && matches!(&value, Datum::List(items) if items.is_empty()) {
+                let title = format!("`{}` is an empty list", field.key);
+                let help = format!("write for example [{}]", kind.example(&field.key));
+                problems.push(Problem::error(&field.value.spot, title).help(help));
+                continue;
+            }
             let entry = Entry { value, spot: field.value.spot.clone(), given: true };
             tree.entries.insert(field.key.clone(), entry);
         }

@@ -1,11 +1,14 @@
 //! One binary for the tests at the crate's boundaries.
 
 mod architecture;
+mod bad_input;
+mod cli;
 mod clients;
 mod determinism;
 mod exhaustive;
 mod healthy;
 mod mutants;
+mod reports;
 mod theory;
 #[cfg(feature = "tui")]
 mod tui;

@@ -149,8 +149,8 @@ const ANY: Kind = Kind::Span(Span::ZERO, LONGEST);
 const SOME: Kind = Kind::Span(Span::from_nanos(1), LONGEST);
 /// Nothing in a scenario lasts longer: a year.
 pub const LONGEST: Span = Span::from_secs(365 * 24 * 3_600);
-/// At most so many messages can be told apart in one run.
-pub const MESSAGES: i64 = u32::MAX as i64;
+/// At most so many messages can be told apart in one run: their numbers have 32 bits.
+pub const MESSAGES: i64 = 4_000_000_000;
 
 /// The top level of a scenario file.
 #[rustfmt::skip]

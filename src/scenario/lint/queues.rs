@@ -98,7 +98,7 @@ fn denied(table: &Tree, tree: &Tree, profile: &Profile, problems: &mut Problems)
         problems.push(
             Problem::error(table.spot_of("durable"), title)
                 .also(tree.spot_of("profile"), "because of this version")
-                .help("deprecated_features.permit.transient_nonexcl_queues is false from 4.3 on"),
+                .help("leave `durable` out: deprecated_features.permit.transient_nonexcl_queues is false from 4.3 on"),
         );
     }
     if table.flag("exclusive") && table.flag("exists") {

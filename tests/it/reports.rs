@@ -1,0 +1,102 @@
+//! What the program says of runs, as its readers see it: the claims of the guide, a violated
+//! guarantee with its chain of causes, and the same as Markdown.
+
+use redeliver::report::{Judged, Style, Summary, data, guide, judged, text};
+use redeliver::scenario::{MOST_STEPS, Scenario, embedded};
+
+const PLAIN: Style = Style { ascii: false, verbose: false };
+
+fn load(name: &str) -> Scenario {
+    embedded::find(name).expect("it is embedded").load().expect("it is good")
+}
+
+fn all() -> Vec<Scenario> {
+    embedded::ALL.iter().map(|one| one.load().expect("it is good")).collect()
+}
+
+/// A text without the words that follow `before`: they change with every detail of the models, and
+/// tell a reader nothing.
+fn masked(text: &str, before: &str) -> String {
+    let mut parts = text.split(before);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |masked, part| {
+        let end = part.find(char::is_whitespace).unwrap_or(part.len());
+        masked + before + "*" + &part[end..]
+    })
+}
+
+#[test]
+fn the_guide_as_an_overview() {
+    let scenarios = all();
+    let pages: Vec<String> = guide::claims(&scenarios)
+        .into_iter()
+        .map(|claim| {
+            let examined = guide::examine(claim, &scenarios);
+            guide::text(&examined, PLAIN)
+        })
+        .collect();
+    insta::assert_snapshot!(masked(&pages.join("\n"), "--at "));
+}
+
+#[test]
+fn one_claim() {
+    let scenarios = all();
+    let claim = guide::claims(&scenarios).into_iter().find(|claim| claim.id == "R2");
+    let examined = guide::examine(claim.expect("R2 is examined"), &scenarios);
+    insta::assert_snapshot!("one_claim", guide::text(&examined, PLAIN));
+    insta::assert_snapshot!("one_claim_as_markdown", guide::markdown(&examined));
+    insta::assert_snapshot!("one_claim_as_json", format!("{:#}", guide::json(&examined)));
+    let ascii = guide::text(&examined, Style { ascii: true, verbose: false });
+    assert!(ascii.is_ascii(), "{ascii}");
+}
+
+#[test]
+fn a_broken_guarantee_with_its_causes() {
+    for name in ["crash-before-ack", "r1-poison-without-dlq", "r5-ack-then-publish-crash"] {
+        let scenario = load(name);
+        let report = Judged::new(&scenario, scenario.seed(), MOST_STEPS);
+        let report = masked(&text::report(&report, PLAIN), "history ");
+        insta::assert_snapshot!(format!("report_of_{name}"), report);
+    }
+}
+
+#[test]
+fn a_broken_guarantee_as_markdown() {
+    let scenario = load("crash-before-ack");
+    let report = Judged::new(&scenario, scenario.seed(), MOST_STEPS);
+    insta::assert_snapshot!(data::markdown(&report));
+}
+
+#[test]
+fn a_range_of_seeds() {
+    let scenario = load("crash-before-ack");
+    let mut summary = Summary::default();
+    for seed in 1..=20 {
+        summary.add(&scenario, seed, &judged::quick(&scenario, seed, MOST_STEPS));
+    }
+    let report = masked(&summary.text(&scenario, PLAIN), "histories ");
+    insta::assert_snapshot!("a_range_of_seeds", report);
+    insta::assert_snapshot!("a_range_of_seeds_as_markdown", summary.markdown(&scenario));
+}
+
+/// Colours only repeat what words, signs and places say: without them nothing is missing.
+#[test]
+fn colours_carry_nothing_alone() {
+    let wrong = "title = \"x\"\nhorizon = \"0s\"\nprofil = \"rabbitmq-4.2\"\n\n[[rabbitmq.queue]]\nname = \"q\"\n";
+    let problems = Scenario::load("wrong.toml", wrong, &[]).expect_err("it is wrong");
+    let (coloured, plain) = (problems.render(true), problems.render(false));
+    assert!(coloured.contains('\u{1b}') && !plain.contains('\u{1b}'));
+    assert_eq!(without_colours(&coloured), plain);
+    assert!(plain.contains("error: ") && plain.contains("^^^^") && plain.contains("help: "));
+}
+
+/// A text without its escape sequences for colours.
+fn without_colours(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain += before;
+        rest = after.split_once('m').map_or("", |(_, rest)| rest);
+    }
+    plain + rest
+}
