@@ -22,11 +22,11 @@ impl Broker {
                 Effect::Fetched { session, handed, left } => {
                     self.fetched(queue, session, handed, left, ctx);
                 }
-                Effect::Discard { message, why, returns, lettered, stored } => {
-                    self.discarded(queue, message, why, returns, lettered, stored, ctx);
+                Effect::Discard { message, why, failed, lettered, stored } => {
+                    self.discarded(queue, message, why, failed, lettered, stored, ctx);
                 }
-                Effect::DeadLetter { message, why, returns, lettered, ticket } => {
-                    self.move_dead_letter(queue, message, why, returns, lettered, ticket, ctx);
+                Effect::DeadLetter { message, why, failed, lettered, ticket } => {
+                    self.move_dead_letter(queue, message, why, failed, lettered, ticket, ctx);
                 }
                 Effect::Consuming { session, cookie } => {
                     if let Some(consumer) = self.channel(session).and_then(|it| it.consumer(cookie))

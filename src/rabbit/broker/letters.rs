@@ -27,7 +27,7 @@ struct Pending {
     ticket: u64,
     message: Message,
     why: Death,
-    returns: u16,
+    failed: u16,
     lettered: bool,
     /// When it was last published; never, when no target was found.
     published: Option<Time>,
@@ -52,13 +52,13 @@ impl Broker {
         queue: QueueId,
         message: Message,
         why: Death,
-        returns: u16,
+        failed: u16,
         lettered: bool,
         stored: bool,
         ctx: &mut Ctx<'_, Mq>,
     ) {
         let msg = message.id;
-        let then = self.dead_letter(queue, message, why, returns, lettered, ctx);
+        let then = self.dead_letter(queue, message, why, failed, lettered, ctx);
         if stored {
             ctx.note(Note::Discarded { msg, queue, why, then });
         }
@@ -69,7 +69,7 @@ impl Broker {
         queue: QueueId,
         message: Message,
         why: Death,
-        returns: u16,
+        failed: u16,
         lettered: bool,
         ctx: &mut Ctx<'_, Mq>,
     ) -> Fate {
@@ -88,7 +88,7 @@ impl Broker {
                 ttl: None,
                 origin: Origin::Unconfirmed,
                 from: Some(queue),
-                inherited: self.inherited(returns),
+                inherited: self.inherited(failed),
             };
             self.enqueue(target, incoming, ctx.now);
         }
@@ -96,8 +96,8 @@ impl Broker {
     }
 
     /// The delivery count that a dead letter takes along.
-    fn inherited(&self, returns: u16) -> u16 {
-        if self.profile.dead_letter_keeps_delivery_count { returns } else { 0 }
+    fn inherited(&self, failed: u16) -> u16 {
+        if self.profile.dead_letter_keeps_delivery_count { failed } else { 0 }
     }
 
     /// Whether a classic queue will refuse a message that nobody waits for.
@@ -180,7 +180,7 @@ impl Broker {
         queue: QueueId,
         message: Message,
         why: Death,
-        returns: u16,
+        failed: u16,
         lettered: bool,
         ticket: u64,
         ctx: &mut Ctx<'_, Mq>,
@@ -191,7 +191,7 @@ impl Broker {
             ticket,
             message,
             why,
-            returns,
+            failed,
             lettered,
             published: None,
             waiting: Vec::new(),
@@ -214,7 +214,7 @@ impl Broker {
         let find = |it: &Pending| it.ticket == ticket;
         let Some(pending) = self.worker(source).pending.iter().find(|it| find(it)) else { return };
         let (message, why, lettered) = (pending.message.clone(), pending.why, pending.lettered);
-        let returns = pending.returns;
+        let failed = pending.failed;
         let Some(mut way) = self.way(source, message, why, lettered, ctx.now) else { return };
         let Some(pending) = self.worker(source).pending.iter_mut().find(|it| find(it)) else {
             return;
@@ -232,7 +232,7 @@ impl Broker {
                 ttl: None,
                 origin: Origin::DeadLetter { source, target, ticket },
                 from: Some(source),
-                inherited: self.inherited(returns),
+                inherited: self.inherited(failed),
             };
             self.enqueue(target, incoming, ctx.now);
         }

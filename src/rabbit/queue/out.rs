@@ -56,7 +56,7 @@ pub(crate) enum Effect {
         message: Message,
         why: Death,
         /// Its delivery count.
-        returns: u16,
+        failed: u16,
         /// Its `x-death` header is the broker's own.
         lettered: bool,
         /// It had been in the queue: not one that was refused at the door.
@@ -66,7 +66,7 @@ pub(crate) enum Effect {
     DeadLetter {
         message: Message,
         why: Death,
-        returns: u16,
+        failed: u16,
         lettered: bool,
         ticket: u64,
     },

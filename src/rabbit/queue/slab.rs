@@ -23,24 +23,26 @@ pub(crate) struct Entry {
     pub(crate) consumer: u32,
     /// While a consumer holds it: on which channel.
     pub(crate) session: Session,
-    /// How often it was returned to this queue.
+    /// How often it was returned to this queue (`acquired_count`).
     pub(crate) returns: u16,
-    /// The delivery count that it brought along from the queue that dead-lettered it.
-    pub(crate) inherited: u16,
+    /// How often its delivery failed, here and in the queues that dead-lettered it
+    /// (`delivery_count`).
+    pub(crate) failed: u16,
     pub(crate) level: u8,
     pub(crate) marks: Marks,
 }
 
 impl Entry {
-    /// How often it was returned; until it is returned to this queue, what it brought along.
+    /// What consumers are shown: how often it was returned; until it is returned to this queue, how
+    /// often its delivery failed elsewhere.
     pub(crate) fn delivery_count(&self) -> u16 {
-        if self.returns == 0 { self.inherited } else { self.returns }
+        if self.returns == 0 { self.failed } else { self.returns }
     }
 
-    /// A rejection counts as a delivery, on top of whichever count shows. Source: observed on 4.0.5.
-    pub(crate) fn count_rejection(&mut self) {
-        let count = if self.returns == 0 { &mut self.inherited } else { &mut self.returns };
-        *count = count.saturating_add(1);
+    /// A delivery failed: it was rejected, or its channel was lost. Giving a message back is none.
+    /// Source: `rabbit_fifo:incr_msg/3` and its callers; observed on 4.0.5.
+    pub(crate) fn count_failure(&mut self) {
+        self.failed = self.failed.saturating_add(1);
     }
 
     /// It was delivered before, or that cannot be ruled out.

@@ -364,3 +364,36 @@ fn purged_deleted_and_acknowledged_messages_are_never_dead_lettered() {
     let ends = [Death::Purged, Death::QueueDeleted].map(|why| (why, Fate::NoDeadLetterExchange));
     assert_eq!(fates(&lab), ends);
 }
+
+/// Observed on 4.0.5.
+#[test]
+fn a_dead_letter_takes_along_how_often_its_delivery_failed_but_not_how_often_it_was_given_back() {
+    let carried = |give_back: &dyn Fn(&mut Lab)| {
+        let queue = "q quorum dead-letter-exchange= dead-letter-routing-key=d";
+        let mut lab = Lab::new(V4, &["d quorum", queue]);
+        lab.fill("q", 1..=1);
+        lab.get(P, "q");
+        give_back(&mut lab);
+        lab.get(B, "d");
+        let frames = lab.heard(B);
+        frames.iter().find_map(|frame| match frame {
+            Frame::GetOk { delivery, .. } => Some((delivery.redelivered, delivery.delivery_count)),
+            _ => None,
+        })
+    };
+    let given = |lost: bool| {
+        move |lab: &mut Lab| {
+            lab.connect(B);
+            if lost {
+                lab.drop_client(P);
+                lab.connect(P);
+            } else {
+                lab.nack(P, 1, false, true);
+            }
+            lab.get(P, "q");
+            lab.nack(P, if lost { 1 } else { 2 }, false, false);
+        }
+    };
+    assert_eq!(carried(&given(false)), Some((true, Some(1))), "rejected");
+    assert_eq!(carried(&given(true)), Some((true, Some(2))), "its channel was lost, and rejected");
+}

@@ -92,7 +92,7 @@ impl Classic {
                 let discard = Effect::Discard {
                     message,
                     why: Death::Maxlen,
-                    returns: 0,
+                    failed: 0,
                     lettered,
                     stored: false,
                 };
@@ -122,7 +122,7 @@ impl Classic {
             consumer: FETCHED,
             session: Session::default(),
             returns: 0,
-            inherited: 0,
+            failed: 0,
             level,
             marks,
         });
@@ -393,7 +393,7 @@ impl Classic {
         let message = entry.message.clone();
         let lettered = entry.marks.has(Marks::LETTERED);
         self.leave(handle, at);
-        let discard = Effect::Discard { message, why, returns: 0, lettered, stored: true };
+        let discard = Effect::Discard { message, why, failed: 0, lettered, stored: true };
         at.out.push(self.id, discard);
     }
 

@@ -31,7 +31,7 @@ impl Quorum {
             self.dead.push_back(Dead {
                 ticket: self.next_ticket,
                 why,
-                returns: entry.delivery_count(),
+                failed: entry.failed,
                 lettered: entry.marks.has(Marks::LETTERED),
                 message: entry.message,
                 under_way: false,
@@ -44,9 +44,9 @@ impl Quorum {
     pub(super) fn remove(&mut self, handle: Handle, why: Death, out: &mut Out) {
         let Some(entry) = self.slab.remove(handle) else { return };
         let lettered = entry.marks.has(Marks::LETTERED);
-        let returns = entry.delivery_count();
+        let failed = entry.failed;
         let message = entry.message;
-        let discard = Effect::Discard { message, why, returns, lettered, stored: true };
+        let discard = Effect::Discard { message, why, failed, lettered, stored: true };
         out.push(self.id, discard);
     }
 
@@ -58,7 +58,7 @@ impl Quorum {
                 Effect::DeadLetter {
                     message: dead.message.clone(),
                     why: dead.why,
-                    returns: dead.returns,
+                    failed: dead.failed,
                     lettered: dead.lettered,
                     ticket: dead.ticket,
                 },

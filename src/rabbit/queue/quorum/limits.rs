@@ -154,9 +154,9 @@ impl Quorum {
         for handle in self.slab.held(|_| true) {
             self.remove(handle, why, out);
         }
-        for Dead { message, returns, lettered, .. } in std::mem::take(&mut self.dead) {
+        for Dead { message, failed, lettered, .. } in std::mem::take(&mut self.dead) {
             let stored = true;
-            let discard = Effect::Discard { message, why, returns, lettered, stored };
+            let discard = Effect::Discard { message, why, failed, lettered, stored };
             out.push(self.id, discard);
         }
         ready

@@ -57,7 +57,7 @@ struct Dead {
     ticket: u64,
     message: Message,
     why: Death,
-    returns: u16,
+    failed: u16,
     lettered: bool,
     /// The worker has it.
     under_way: bool,
@@ -150,7 +150,7 @@ impl Quorum {
             consumer: FETCHED,
             session: Session::default(),
             returns: 0,
-            inherited,
+            failed: inherited,
             level,
             marks,
         };
@@ -274,7 +274,7 @@ impl Quorum {
     pub(crate) fn discard(&mut self, handles: &[Handle], now: Time, out: &mut Out) {
         for &handle in handles {
             if self.release(handle, now).is_some() {
-                self.slab.get_mut(handle).count_rejection();
+                self.slab.get_mut(handle).count_failure();
                 self.bury(handle, Death::Rejected, out);
             }
         }
@@ -307,6 +307,9 @@ impl Quorum {
         let entry = self.slab.get_mut(handle);
         entry.marks.set(Marks::REDELIVERED);
         entry.returns = entry.returns.saturating_add(u16::from(counts));
+        if matches!(why, Returned::Channel | Returned::Connection) {
+            entry.count_failure();
+        }
         let (msg, level, returns) = (entry.message.id, entry.level, entry.returns);
         let size = u64::from(entry.message.publication.size);
         if self.settings.delivery_limit.is_some_and(|limit| i64::from(returns) > limit) {
