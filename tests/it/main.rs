@@ -4,7 +4,7 @@ mod architecture;
 mod bad_input;
 mod cli;
 mod clients;
-mod determinism;
+mod embedded;
 mod exhaustive;
 mod healthy;
 mod mutants;
