@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::strategy::ValueTree;
 
 use redeliver::report::{Judged, Style, Summary, judged, text};
 use redeliver::scenario::{LARGEST, Problem, Problems, Scenario, embedded};
@@ -487,6 +488,12 @@ enum Mutation {
     Cut(Index),
     /// Adds a line of another scenario.
     Graft(Index, Index, Index),
+    /// Gives a key the value that another scenario gives it.
+    Borrow(Index, Index),
+    /// Replaces a duration by another.
+    Duration(Index, &'static str),
+    /// Makes true false, or false true.
+    Flip(Index),
 }
 
 const NUMBERS: [&str; 14] = [
@@ -505,6 +512,7 @@ const NUMBERS: [&str; 14] = [
     "1e308",
     "0.0000001",
 ];
+const DURATIONS: [&str; 8] = ["0s", "1ns", "999us", "1ms", "30ms", "7s", "1h", "8760h"];
 const VALUES: [&str; 18] = [
     "true",
     "\"\"",
@@ -529,15 +537,22 @@ const VALUES: [&str; 18] = [
 fn mutation() -> impl Strategy<Value = Mutation> {
     let at = any::<Index>;
     prop_oneof![
-        at().prop_map(Mutation::Delete),
-        at().prop_map(Mutation::Duplicate),
-        (at(), at()).prop_map(|(a, b)| Mutation::Swap(a, b)),
-        (at(), proptest::sample::select(&NUMBERS[..])).prop_map(|(a, n)| Mutation::Number(a, n)),
-        (at(), at()).prop_map(|(a, b)| Mutation::Word(a, b)),
-        (at(), proptest::sample::select(&VALUES[..])).prop_map(|(a, v)| Mutation::Value(a, v)),
-        (at(), "[\"'{}\\[\\]=#.,\n\\\\ä€0a]{1,3}").prop_map(|(a, text)| Mutation::Insert(a, text)),
-        at().prop_map(Mutation::Cut),
-        (at(), at(), at()).prop_map(|(a, b, c)| Mutation::Graft(a, b, c)),
+        1 => at().prop_map(Mutation::Delete),
+        1 => at().prop_map(Mutation::Duplicate),
+        1 => (at(), at()).prop_map(|(a, b)| Mutation::Swap(a, b)),
+        1 => (at(), proptest::sample::select(&NUMBERS[..])).prop_map(|(a, n)| Mutation::Number(a, n)),
+        1 => (at(), at()).prop_map(|(a, b)| Mutation::Word(a, b)),
+        1 => (at(), proptest::sample::select(&VALUES[..])).prop_map(|(a, v)| Mutation::Value(a, v)),
+        1 => (at(), "[\"'{}\\[\\]=#.,\n\\\\ä€0a]{1,3}").prop_map(|(a, text)| Mutation::Insert(a, text)),
+        1 => at().prop_map(Mutation::Cut),
+        1 => (at(), at(), at()).prop_map(|(a, b, c)| Mutation::Graft(a, b, c)),
+        // most files survive these, so that they run
+        6 => (at(), at()).prop_map(|(a, b)| Mutation::Borrow(a, b)),
+        6 => (at(), proptest::sample::select(&DURATIONS[..]))
+            .prop_map(|(a, d)| Mutation::Duration(a, d)),
+        4 => at().prop_map(Mutation::Flip),
+        4 => (at(), proptest::sample::select(&NUMBERS[..5]))
+            .prop_map(|(a, n)| Mutation::Number(a, n)),
     ]
 }
 
@@ -576,6 +591,44 @@ fn mutate(text: &mut String, mutation: &Mutation) {
                 *line = format!("{key}= {value}");
             }
         }
+        Mutation::Borrow(at, which) => {
+            let keyed: Vec<usize> = (0..count).filter(|&n| lines[n].contains(" = ")).collect();
+            if !keyed.is_empty() {
+                let line = &mut lines[*at.get(&keyed)];
+                let key = line.split(" = ").next().unwrap_or_default().to_owned() + " = ";
+                let others = embedded::ALL.iter().flat_map(|it| it.text.lines());
+                let others: Vec<&str> = others.filter(|line| line.starts_with(&key)).collect();
+                if !others.is_empty() {
+                    *line = (*which.get(&others)).to_owned();
+                }
+            }
+        }
+        Mutation::Flip(at) => {
+            let words = [("true", "false"), ("false", "true")];
+            let found = words.map(|(from, to)| {
+                text.match_indices(from).map(|(n, _)| (n, from, to)).collect::<Vec<_>>()
+            });
+            let found = found.concat();
+            if !found.is_empty() {
+                let (n, from, to) = *at.get(&found);
+                text.replace_range(n..n + from.len(), to);
+            }
+            return;
+        }
+        Mutation::Duration(at, duration) => {
+            let quoted = stretches(text, |c| c.is_ascii_alphanumeric() || matches!(c, '"' | '.'));
+            let found: Vec<_> = quoted
+                .into_iter()
+                .filter(|it| {
+                    let word = &text[it.clone()];
+                    word.starts_with('"') && word.as_bytes().get(1).is_some_and(u8::is_ascii_digit)
+                })
+                .collect();
+            if !found.is_empty() {
+                text.replace_range(at.get(&found).clone(), &format!("\"{duration}\""));
+            }
+            return;
+        }
         Mutation::Number(at, number) => {
             let found = stretches(text, |c| c.is_ascii_digit());
             if !found.is_empty() {
@@ -607,7 +660,7 @@ proptest! {
     #[test]
     fn no_mutated_scenario_makes_anything_panic(
         which in any::<Index>(),
-        mutations in vec(mutation(), 1..6),
+        mutations in vec(mutation(), 1..5),
     ) {
         let mut text = which.get(embedded::ALL).text.to_owned();
         mutations.iter().for_each(|it| mutate(&mut text, it));
@@ -640,6 +693,22 @@ proptest! {
         let keys: Vec<String> = paths(text);
         survive(text.as_bytes(), &[format!("{}={value}", key.get(&keys))]);
     }
+}
+
+/// A fuzz test of files that are all refused, or all accepted, would show little.
+#[test]
+fn mutations_are_neither_all_fatal_nor_all_harmless() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = (any::<Index>(), vec(mutation(), 1..5));
+    let mut runs = 0;
+    for _ in 0..200 {
+        let (which, mutations) = strategy.new_tree(&mut runner).expect("there is one").current();
+        let mut text = which.get(embedded::ALL).text.to_owned();
+        mutations.iter().for_each(|it| mutate(&mut text, it));
+        let loaded = Scenario::load("mutated.toml", &text, &[]);
+        runs += usize::from(loaded.is_ok_and(|(it, _)| it.estimate().judged <= SMALL));
+    }
+    assert!((40..160).contains(&runs), "{runs} of 200 mutated scenarios run");
 }
 
 /// The paths of all keys that a scenario says on lines of their own.
