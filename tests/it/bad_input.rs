@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 
-use redeliver::report::{Judged, Style, Summary, judged, text};
+use redeliver::report::{Judged, Style, Summary, data, judged, text};
 use redeliver::scenario::{LARGEST, Problem, Problems, Scenario, embedded};
 
 /// A good scenario. The corpus changes a line of it here and there.
@@ -465,6 +465,9 @@ fn survive(bytes: &[u8], settings: &[String]) {
     }
     let report = Judged::new(&scenario, 1, FEW);
     assert!(!text::report(&report, Style { ascii: true, verbose: true }).is_empty());
+    assert!(data::json(&report).is_object() && data::markdown(&report).starts_with("## "));
+    let parse = |line: &str| serde_json::from_str(line).map(|_: serde_json::Value| ());
+    assert!(data::jsonl(&scenario, 1, FEW, parse).is_ok());
     let mut summary = Summary::default();
     summary.add(&scenario, u64::MAX, &judged::quick(&scenario, u64::MAX, FEW));
     assert!(!summary.text(&scenario, Style::default()).is_empty());
