@@ -11,6 +11,8 @@ pub const CHANNEL: u16 = 1;
 pub struct ConnectionConfig {
     /// To which broker.
     pub broker: NodeId,
+    /// Other nodes of its cluster: whenever a connection ends, the next one is tried, in turn.
+    pub others: Vec<NodeId>,
     /// The heartbeat that is negotiated; zero switches it off, and a silent peer is then never
     /// noticed.
     pub heartbeat: Span,
@@ -30,6 +32,7 @@ impl ConnectionConfig {
     pub fn to(broker: NodeId) -> ConnectionConfig {
         ConnectionConfig {
             broker,
+            others: Vec::new(),
             heartbeat: Span::ZERO,
             connect_timeout: Span::from_secs(10),
             reconnect: Dist::Fixed(Span::from_secs(1)),
@@ -58,6 +61,8 @@ pub struct Session {
     /// What is done on every new connection before work begins.
     setup: Constant<[Method]>,
     phase: Phase,
+    /// Which of the brokers it uses: 0 is the first.
+    turn: u8,
     /// How many connections there were before this one.
     number: u32,
     /// How many attempts to connect were made.
@@ -77,6 +82,7 @@ impl Session {
         Session {
             setup: setup.into(),
             phase: Phase::Down,
+            turn: 0,
             number: 0,
             attempts: 0,
             blocked: false,
@@ -84,6 +90,12 @@ impl Session {
             half: false,
             silent: 0,
         }
+    }
+
+    /// The broker that it is connected to, or will be.
+    pub fn broker(&self, config: &ConnectionConfig) -> NodeId {
+        let other = usize::from(self.turn).checked_sub(1).and_then(|at| config.others.get(at));
+        other.copied().unwrap_or(config.broker)
     }
 
     /// Whether work can be done.
@@ -117,7 +129,7 @@ impl Session {
         ctx.disarm(Timer::Client(ClientTimer::Reconnect));
         ctx.arm(Timer::Client(ClientTimer::ConnectTimeout), config.connect_timeout);
         let open = Method::Open { heartbeat: config.heartbeat, cancel_notify: true };
-        ctx.send(config.broker, request(0, open));
+        ctx.send(self.broker(config), request(0, open));
     }
 
     /// The broker answered a method of the set-up. Returns whether that was the last one.
@@ -131,7 +143,7 @@ impl Session {
             ctx.arm(Timer::Client(ClientTimer::Heartbeat), half(config.heartbeat));
         }
         while let Some(method) = self.setup.get(usize::from(next)) {
-            ctx.send(config.broker, request(CHANNEL, method.clone()));
+            ctx.send(self.broker(config), request(CHANNEL, method.clone()));
             if !matches!(method, Method::QueueDeclare(declare) if declare.nowait) {
                 self.phase = Phase::Setup(next);
                 return false;
@@ -140,7 +152,7 @@ impl Session {
         }
         self.phase = Phase::Up;
         ctx.disarm(Timer::Client(ClientTimer::ConnectTimeout));
-        ctx.note(Note::Connected { to: config.broker });
+        ctx.note(Note::Connected { to: self.broker(config) });
         true
     }
 
@@ -170,10 +182,14 @@ impl Session {
 
     /// The connection is gone, or is given up, for good. Returns whether work could be done on it.
     pub(super) fn leave(&mut self, config: &ConnectionConfig, ctx: &mut Ctx<'_, Mq>) -> bool {
-        let was_up = self.is_up();
+        let (was_up, from) = (self.is_up(), self.broker(config));
+        if !self.is_down() {
+            let brokers = config.others.len().min(usize::from(u8::MAX) - 1) + 1;
+            self.turn = ((usize::from(self.turn) + 1) % brokers) as u8;
+        }
         self.vanish(ctx);
         if was_up {
-            ctx.note(Note::Disconnected { from: config.broker });
+            ctx.note(Note::Disconnected { from });
         }
         was_up
     }
@@ -199,7 +215,7 @@ impl Session {
     /// consecutive intervals, which is when amqplib gives a connection up (`lib/heartbeat.js`).
     pub(super) fn beat(&mut self, config: &ConnectionConfig, ctx: &mut Ctx<'_, Mq>) -> bool {
         ctx.arm(Timer::Client(ClientTimer::Heartbeat), half(config.heartbeat));
-        ctx.send(config.broker, request(0, Method::Heartbeat));
+        ctx.send(self.broker(config), request(0, Method::Heartbeat));
         self.half = !self.half;
         if !self.half {
             self.silent = if self.heard { 0 } else { self.silent + 1 };

@@ -27,7 +27,7 @@ pub(crate) mod toy;
 pub use chance::{Chance, Dist, Site, Stream, below, mix};
 pub use hash::{Mixer, RunHash};
 pub use monitor::{Monitor, Seen, StepNo, Taken, Verdict, Watch};
-pub use node::{Choose, Ctx, Effect, Input, Node, Talk};
+pub use node::{Choose, Ctx, Effect, Fact, Input, Node, Talk};
 pub use run::{History, Run};
 pub use step::{Fault, Health, Link, Loss, NodeId, Planned, Step, Triggered};
 pub use time::{Span, SpanError, Time};

@@ -86,8 +86,23 @@ pub enum Effect<T: Talk> {
     Close(NodeId),
     /// Let the observer know.
     Note(T::Note),
+    /// Let the observer know, unless it does already: see [`Ctx::telling`].
+    Fact(Fact, T::Note),
     /// Be busy: what follows leaves that much later, and inputs wait until then.
     Work(Span),
+}
+
+/// The name of something that several nodes come to know, each by itself: an entry of a replicated
+/// log that takes effect on every member. It is one fact, and the observer is told of it once, by
+/// whoever knows it first. Only the observer's side looks at it; no node learns anything by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fact {
+    /// In which log.
+    pub log: u32,
+    /// Which entry. Every node comes to know the entries of a log in their order.
+    pub index: u64,
+    /// Which of the notes about this entry.
+    pub part: u32,
 }
 
 /// Decides what could fall either way.
@@ -106,6 +121,7 @@ pub struct Ctx<'a, T: Talk> {
     pub now: Time,
     /// In percent, how long this node takes for what it does (100 is normal).
     pub slow: u32,
+    fact: Option<Fact>,
     effects: &'a mut Vec<Effect<T>>,
     choose: &'a mut dyn Choose,
 }
@@ -118,7 +134,7 @@ impl<'a, T: Talk> Ctx<'a, T> {
         effects: &'a mut Vec<Effect<T>>,
         choose: &'a mut dyn Choose,
     ) -> Ctx<'a, T> {
-        Ctx { me, now, slow: 100, effects, choose }
+        Ctx { me, now, slow: 100, fact: None, effects, choose }
     }
 
     /// Sends `msg` to `to`.
@@ -143,7 +159,21 @@ impl<'a, T: Talk> Ctx<'a, T> {
 
     /// Tells the observer.
     pub fn note(&mut self, note: T::Note) {
-        self.effects.push(Effect::Note(note));
+        match &mut self.fact {
+            None => self.effects.push(Effect::Note(note)),
+            Some(fact) => {
+                self.effects.push(Effect::Fact(*fact, note));
+                fact.part += 1;
+            }
+        }
+    }
+
+    /// What follows is told about this fact, and is told once however many nodes tell it; with
+    /// `None` what follows is told for itself again.
+    ///
+    /// Returns what was being told about before.
+    pub fn telling(&mut self, fact: Option<Fact>) -> Option<Fact> {
+        std::mem::replace(&mut self.fact, fact)
     }
 
     /// Spends `span` of this node's processor: later sends and inputs wait for it.

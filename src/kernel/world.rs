@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::agenda::{Agenda, Due};
 use super::alarms::{self, Alarms};
 use super::monitor::{Seen, StepNo, Taken, Watch};
-use super::node::{Choose, Ctx, Effect, Input, Node, Talk};
+use super::node::{Choose, Ctx, Effect, Fact, Input, Node, Talk};
 use super::step::{Fault, Health, Link, Loss, NodeId, Step};
 use super::time::{Span, Time};
 use super::wires::{self, Load, Wires};
@@ -54,6 +54,8 @@ pub struct World<N: Node> {
     now: Time,
     order: u64,
     step: StepNo,
+    /// For each replicated log, the last fact that the observer was told.
+    told: Vec<Fact>,
     effects: Vec<Effect<Words<N>>>,
 }
 
@@ -78,6 +80,7 @@ impl<N: Node> World<N> {
             now: Time::ZERO,
             order: 0,
             step: 0,
+            told: Vec::new(),
             effects: Vec::new(),
         };
         for index in 0..count {
@@ -396,7 +399,12 @@ impl<N: Node> World<N> {
         Arc::make_mut(&mut slot.node).lose(loss, &mut ctx);
         for effect in effects.drain(..) {
             // a dead node asks for nothing; it can only be said what it lost
-            if let Effect::Note(note) = effect {
+            let told = match effect {
+                Effect::Note(note) => Some(note),
+                Effect::Fact(fact, note) => self.is_news(fact).then_some(note),
+                _ => None,
+            };
+            if let Some(note) = told {
                 watch.note(Seen { step: self.step, at: self.now, node: id, note: &note });
             }
         }
@@ -477,6 +485,11 @@ impl<N: Node> World<N> {
                 Effect::Note(note) => {
                     watch.note(Seen { step: self.step, at: self.now, node: id, note: &note });
                 }
+                Effect::Fact(fact, note) => {
+                    if self.is_news(fact) {
+                        watch.note(Seen { step: self.step, at: self.now, node: id, note: &note });
+                    }
+                }
                 Effect::Work(span) => {
                     let span = pace.work(slowed(span, slow));
                     let slot = &mut self.slots[id.index()];
@@ -486,6 +499,21 @@ impl<N: Node> World<N> {
             }
         }
         self.effects = effects;
+    }
+
+    /// Whether the observer does not know this yet; it does from now on.
+    fn is_news(&mut self, fact: Fact) -> bool {
+        match self.told.iter_mut().find(|told| told.log == fact.log) {
+            Some(told) if *told >= fact => false,
+            Some(told) => {
+                *told = fact;
+                true
+            }
+            None => {
+                self.told.push(fact);
+                true
+            }
+        }
     }
 
     fn send(
@@ -536,6 +564,7 @@ pub(super) fn slowed(span: Span, percent: u32) -> Span {
 impl<N: Node> PartialEq for World<N> {
     fn eq(&self, other: &World<N>) -> bool {
         self.slots.len() == other.slots.len()
+            && self.told == other.told
             && self.slots.iter().zip(&other.slots).all(|(a, b)| {
                 (a.health, a.slow) == (b.health, b.slow)
                     && (Arc::ptr_eq(&a.node, &b.node) || a.node == b.node)
@@ -562,6 +591,9 @@ impl<N: Node> Hash for World<N> {
         }
         for index in 0..self.slots.len() {
             self.ranked_alarms(NodeId(index as u32)).hash(state);
+        }
+        if !self.told.is_empty() {
+            self.told.hash(state);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a broker starts with: its settings and a definitions file.
 
 use super::profile::Profile;
-use crate::kernel::Span;
+use crate::kernel::{NodeId, Span};
 use crate::talk::{ExchangeDeclare, Headers, Name, Policy, QueueDeclare};
 
 /// The settings of one node, and the exchanges, queues, bindings and policies that are there from
@@ -30,6 +30,14 @@ pub struct Config {
     /// `dead_letter_worker_publisher_confirm_timeout`: after what time at-least-once dead lettering
     /// tries again.
     pub dead_letter_confirm_timeout: Span,
+    /// The nodes of its cluster, itself included, in the same order on each; empty for a node that
+    /// stands alone. At the beginning the first one leads.
+    pub members: Vec<NodeId>,
+    /// The names of `members`, as error texts show them.
+    pub member_names: Vec<Name>,
+    /// On which member a classic queue of these definitions lives; on the first one where this says
+    /// nothing.
+    pub homes: Vec<(Name, NodeId)>,
 }
 
 /// A binding of a definitions file.
@@ -79,6 +87,9 @@ impl Config {
             channel_tick: Span::from_secs(60),
             heartbeat: Span::from_secs(60),
             dead_letter_confirm_timeout: Span::from_secs(180),
+            members: Vec::new(),
+            member_names: Vec::new(),
+            homes: Vec::new(),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use super::queue::Session;
 use crate::kernel::Span;
-use crate::talk::{ChannelNo, Request};
+use crate::talk::{ChannelNo, QueueId, Request};
 
 /// The highest channel number (`channel_max`, 2047 by default).
 pub(crate) const CHANNEL_MAX: ChannelNo = 2_047;
@@ -24,6 +25,24 @@ pub(crate) struct Connection {
     silent: u8,
     /// An alarm holds it back: frames wait here unread.
     pub(crate) blocked: Option<VecDeque<Request>>,
+    /// A channel waits for the rest of the cluster: what its client says meanwhile waits here.
+    pub(crate) asking: Option<Box<Asking>>,
+}
+
+/// A channel that waits for the rest of its cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Asking {
+    pub(crate) session: Session,
+    /// The queue whose node is asked; none when it is the cluster.
+    pub(crate) queue: Option<QueueId>,
+    /// What the client said meanwhile.
+    pub(crate) held: VecDeque<Request>,
+}
+
+impl Asking {
+    pub(crate) fn new(session: Session, queue: Option<QueueId>) -> Box<Asking> {
+        Box::new(Asking { session, queue, held: VecDeque::new() })
+    }
 }
 
 /// A channel number of a connection.
@@ -47,6 +66,7 @@ impl Connection {
             checks: 0,
             silent: 0,
             blocked: None,
+            asking: None,
         }
     }
 

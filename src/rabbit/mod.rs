@@ -14,6 +14,7 @@
 pub mod arguments;
 mod broker;
 mod channel;
+mod cluster;
 mod config;
 mod confirms;
 mod connection;

@@ -125,7 +125,8 @@ impl Broker {
         (0..self.slots().len()).filter_map(|index| self.queue(QueueId(index as u16)))
     }
 
-    /// One queue, if it exists.
+    /// One queue, if it exists. In a cluster each member shows its own replica of a quorum queue,
+    /// with those of its consumers that are connected to it; a classic queue is shown by its node.
     pub fn queue(&self, id: QueueId) -> Option<QueueView> {
         let slot = self.slots().get(id.index())?;
         let queue = slot.queue.as_ref()?;
@@ -154,6 +155,7 @@ impl Broker {
                 queue.messages().map(MessageView::stored).collect(),
                 Vec::new(),
             ),
+            Machine::Remote(_) => return None,
         };
         Some(QueueView {
             id,
@@ -181,6 +183,11 @@ impl Broker {
             })
         };
         consumers.subscribed().into_iter().filter_map(view).collect()
+    }
+
+    /// Whether this node leads the quorum queues of its cluster.
+    pub fn is_leader(&self) -> bool {
+        self.leads()
     }
 
     /// The connections that are open.

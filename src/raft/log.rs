@@ -40,6 +40,16 @@ impl<C: Clone> Log<C> {
         }
     }
 
+    /// How many entries are here.
+    pub fn len(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// Whether there are none here.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The last place that is on disk.
     pub fn synced(&self) -> Index {
         self.synced

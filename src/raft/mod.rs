@@ -381,11 +381,12 @@ impl<C: Clone> Raft<C> {
     }
 
     fn step_down<S>(&mut self, term: Term, leader: Option<NodeId>, out: &mut Vec<Output<C, S>>) {
+        // a leader of a new term may have lost what it was sent in an old one
+        let news = term > self.term || self.leader() != leader || self.is_leader();
         if term > self.term {
             self.term = term;
             self.voted = None;
         }
-        let news = self.leader() != leader || self.is_leader();
         self.role = Role::Follower { leader };
         if news {
             out.push(Output::Follow(leader));
@@ -510,7 +511,9 @@ impl<C: Clone> Raft<C> {
         let mut synced: Vec<Index> = peers.iter().map(|peer| peer.matched).collect();
         synced.push(self.log.synced());
         synced.sort_unstable_by(|a, b| b.cmp(a));
-        let majority = synced[self.majority() - 1];
+        // nor more than it has synced itself, so that a follower never knows of more than its
+        // leader has applied
+        let majority = synced[self.majority() - 1].min(self.log.synced());
         if majority > self.commit && self.log.term_at(majority) == Some(self.term) {
             self.commit = majority;
             self.apply(out);

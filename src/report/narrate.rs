@@ -203,6 +203,9 @@ pub fn timer(names: &Names, timer: Timer) -> String {
         }
         Timer::Rabbit(RabbitTimer::QuorumTick(queue)) => format!("tick of {}", names.queue(queue)),
         Timer::Rabbit(RabbitTimer::ChannelTick) => "tick of the channels".into(),
+        Timer::Rabbit(RabbitTimer::ClusterSync) => "its log is synced".into(),
+        Timer::Rabbit(RabbitTimer::ClusterElection) => "calls an election".into(),
+        Timer::Rabbit(RabbitTimer::ClusterTick) => "tells the cluster that it is there".into(),
         Timer::Rabbit(RabbitTimer::Heartbeat(peer)) => format!("heartbeat of {}", names.node(peer)),
         Timer::Rabbit(RabbitTimer::DeadLetterRetry(queue)) => {
             format!("{} tries its dead letters again", names.queue(queue))

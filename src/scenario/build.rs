@@ -40,9 +40,25 @@ pub(super) fn build(
     let mut join = |name: &Name, group: &str, role| {
         cast.parts.push(Part { name: name.clone(), group: group.into(), role });
     };
-    let config = broker(tree);
-    let rabbit = builder.broker("rabbit", config)?;
-    join(&"rabbit".into(), "rabbitmq", Role::Broker);
+    let mut config = broker(tree);
+    let nodes = names.members("rabbit");
+    let brokers: Vec<NodeId> = (0..nodes.len() as u32).map(NodeId).collect();
+    if brokers.len() > 1 {
+        config.members.clone_from(&brokers);
+        config.member_names = nodes.iter().map(|&node| node.into()).collect();
+        let queues = tree.table("rabbitmq").into_iter().flat_map(|it| it.tables("queue"));
+        config.homes = queues
+            .filter_map(|table| {
+                let node = table.text("node")?;
+                let place = nodes.iter().position(|name| *name == node)?;
+                Some((table.name().into(), brokers[place]))
+            })
+            .collect();
+    }
+    for &node in &nodes {
+        builder.broker(node, config.clone())?;
+        join(&node.into(), "rabbitmq", Role::Broker);
+    }
 
     let mut services = Vec::new();
     for table in tree.tables("service") {
@@ -57,7 +73,13 @@ pub(super) fn build(
 
     let topology = Topology::of(tree);
     let server = tree.table("rabbitmq").and_then(|table| table.span("heartbeat"));
-    let site = Site { rabbit, heartbeat: server.unwrap_or_default(), topology, services };
+    let site = Site {
+        nodes: nodes.iter().map(|&node| node.into()).collect(),
+        brokers,
+        heartbeat: server.unwrap_or_default(),
+        topology,
+        services,
+    };
     let mut first = 1;
     for table in tree.tables("producer") {
         for name in names.members(table.name()) {
@@ -91,7 +113,10 @@ pub(super) fn build(
 
 /// What clients need to know of their surroundings.
 pub(super) struct Site {
-    pub(super) rabbit: NodeId,
+    /// The nodes of the cluster, in order.
+    pub(super) brokers: Vec<NodeId>,
+    /// Their names.
+    pub(super) nodes: Vec<Name>,
     /// The heartbeat that the broker suggests.
     pub(super) heartbeat: Span,
     pub(super) topology: Topology,
@@ -99,6 +124,11 @@ pub(super) struct Site {
 }
 
 impl Site {
+    /// The place of a node among the brokers.
+    pub(super) fn broker(&self, name: &str) -> Option<usize> {
+        self.nodes.iter().position(|node| *node == *name)
+    }
+
     pub(super) fn target(&self, effect: &str) -> Option<Target> {
         self.services.iter().find(|(name, _)| name == effect).map(|(_, target)| *target)
     }

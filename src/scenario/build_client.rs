@@ -11,7 +11,7 @@ use crate::client::{
     Declare, Destination, Exhausted, Forward, Keys, Mix, OnBlocked, OnCancel, OnFailure, Pacing,
     PoisonKind, ProducerConfig, Retry, Rpc, Script, Share, Via,
 };
-use crate::kernel::{Dist, Span};
+use crate::kernel::{Dist, NodeId, Span};
 use crate::store::{Dedup, Outage, ServiceConfig};
 use crate::talk::{
     Bind, MessageId, Method, Name, Properties, Publication, QueueDeclare, Rate, Settle,
@@ -58,8 +58,13 @@ impl Topology {
 }
 
 fn connection(table: &Tree, site: &Site) -> ConnectionConfig {
+    // the nodes in turn, from the one that it prefers
+    let mut brokers = site.brokers.clone();
+    let first = table.text("broker").and_then(|name| site.broker(name)).unwrap_or_default();
+    brokers.rotate_left(first);
     ConnectionConfig {
-        broker: site.rabbit,
+        broker: brokers.first().copied().unwrap_or(NodeId(0)),
+        others: brokers.into_iter().skip(1).collect(),
         heartbeat: negotiated(site.heartbeat, table.span("heartbeat").unwrap_or_default()),
         connect_timeout: table.span("connect_timeout").unwrap_or_default(),
         reconnect: table.dist("reconnect").unwrap_or_default(),
@@ -255,7 +260,7 @@ pub(super) fn consumer(table: &Tree, name: &str, poison: &[Ill], site: &Site) ->
             _ => None,
         },
         atomic: table.flag("atomic"),
-        ..ConsumerConfig::handling(name, site.rabbit, queue, script)
+        ..ConsumerConfig::handling(name, NodeId(0), queue, script)
     }
 }
 

@@ -37,8 +37,11 @@ macro_rules! embed {
 /// All of them, by folder and name.
 pub const ALL: &[Embedded] = embed! {
     "basics": [
+        "classic-home-node-down",
         "crash-before-ack",
         "hello-queue",
+        "quorum-leader-crash",
+        "quorum-minority",
     ],
     "guide": [
         "d1-above-50000-per-second",

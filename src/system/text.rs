@@ -96,6 +96,9 @@ pub fn write_timer(timer: Timer, names: &[Name]) -> String {
             RabbitTimer::QuorumTick(queue) => ("quorum-tick", Some(queue.0.into())),
             RabbitTimer::DeadLetterRetry(queue) => ("dead-letter-retry", Some(queue.0.into())),
             RabbitTimer::ChannelTick => ("channel-tick", None),
+            RabbitTimer::ClusterSync => ("cluster-sync", None),
+            RabbitTimer::ClusterElection => ("cluster-election", None),
+            RabbitTimer::ClusterTick => ("cluster-tick", None),
             RabbitTimer::Heartbeat(peer) => {
                 let peer = names.get(peer.index()).map_or("?", Name::as_str);
                 return format!("heartbeat({peer})");
@@ -263,6 +266,9 @@ impl Reader<'_> {
             ("quorum-tick", _) => rabbit(RabbitTimer::QuorumTick(queue()?)),
             ("dead-letter-retry", _) => rabbit(RabbitTimer::DeadLetterRetry(queue()?)),
             ("channel-tick", None) => rabbit(RabbitTimer::ChannelTick),
+            ("cluster-sync", None) => rabbit(RabbitTimer::ClusterSync),
+            ("cluster-election", None) => rabbit(RabbitTimer::ClusterElection),
+            ("cluster-tick", None) => rabbit(RabbitTimer::ClusterTick),
             ("served", _) => Ok(Timer::Service(number()?)),
             _ => Err(unknown()),
         }

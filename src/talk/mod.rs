@@ -5,6 +5,7 @@ mod constant;
 pub mod message;
 pub mod name;
 pub mod note;
+mod parcel;
 pub mod rate;
 pub mod trace;
 
@@ -16,6 +17,7 @@ pub use constant::Constant;
 pub use message::{Headers, Message, Properties, Publication, Value};
 pub use name::{MessageId, Name, QueueId};
 pub use note::{Death, Failure, Fate, Gone, Note, Returned, Settle};
+pub use parcel::Parcel;
 pub use rate::Rate;
 pub use trace::Trace;
 
@@ -44,6 +46,8 @@ pub enum Msg {
     Request(Request),
     /// From a broker to an AMQP client.
     Reply(Reply),
+    /// Between the nodes of a cluster.
+    Cluster(Parcel),
     /// From a handler to a downstream service.
     Call {
         /// For which message.
@@ -122,6 +126,12 @@ pub enum RabbitTimer {
     Heartbeat(NodeId),
     /// At-least-once dead lettering tries again what was not confirmed.
     DeadLetterRetry(QueueId),
+    /// A member of a cluster has synced its log.
+    ClusterSync,
+    /// A member of a cluster that has no leader calls an election.
+    ClusterElection,
+    /// The members of a cluster let each other know that they are there.
+    ClusterTick,
 }
 
 /// The timers of clients and applications.

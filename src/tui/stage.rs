@@ -175,12 +175,15 @@ impl Stage {
         }
     }
 
-    /// The lane of a node: its own, or that of its queue for a broker that has only one.
+    /// The lane of a node: its own, or that of its queue for a single broker that has only one.
     pub fn lane(&self, node: NodeId) -> Entity {
         let mine = |(_, (name, host)): &(usize, &(Name, NodeId))| *host == node && !name.is_empty();
         let mut queues = self.queues.iter().enumerate().filter(mine);
+        let cluster = self.nodes(Part::Broker).nth(1).is_some();
         match (self.part(node), queues.next(), queues.next()) {
-            (Some(Part::Broker), Some((only, _)), None) => Entity::Queue(QueueId(only as u16)),
+            (Some(Part::Broker), Some((only, _)), None) if !cluster => {
+                Entity::Queue(QueueId(only as u16))
+            }
             _ => Entity::Node(node),
         }
     }

@@ -277,7 +277,14 @@ fn combinations_that_cannot_be() {
             with(&[("confirm", "poison = { messages = [101], fails = 2, kills = true }\nconfirm")]),
         ),
         ("a bound on nothing", and("[judge]\nbound = [{ unacked = 5 }, {}]\n")),
-        ("several brokers", and("[rabbitmq]\nnodes = 3\n")),
+        ("a cluster without a clear majority", and("[rabbitmq]\nnodes = 4\n")),
+        (
+            "a home for what has none, or another",
+            and("[rabbitmq]\nnodes = 3\n\
+                 [[rabbitmq.queue]]\nname = \"all\"\ntype = \"quorum\"\nnode = \"rabbit-2\"\n\
+                 [[rabbitmq.queue]]\nname = \"one\"\nnode = \"rabbit\"\n\
+                 [[rabbitmq.queue]]\nname = \"later\"\nnode = \"rabbit-2\"\nexists = false\n"),
+        ),
     ]));
 }
 

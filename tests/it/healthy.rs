@@ -68,17 +68,9 @@ fn journey(scenario: &Scenario, seed: u64, most: u64, breach: &Breach) -> String
 
 #[test]
 fn no_settings_and_faults_make_a_model_do_what_only_a_broken_one_does() {
-    const MOST: u64 = 300_000;
     let swarm =
-        (1..=seeds(100, 1_000)).map(|seed| (seed, load(&format!("swarm {seed}"), &swarm(seed))));
-    let wrong: Vec<String> = swarm
-        .flat_map(|(seed, scenario)| {
-            let outcome = scenario.judge_with(seed, MOST, &mut ());
-            inexcusable_in(&scenario, seed, MOST, &outcome)
-        })
-        .collect();
-    let some = wrong[..wrong.len().min(8)].join("\n");
-    assert!(wrong.is_empty(), "{} in all, such as\n{some}", wrong.len());
+        (1..=seeds(100, 1_000)).map(|seed| (seed, load(&format!("swarm {seed}"), &swarm(seed, 1))));
+    assert_healthy(swarm);
 }
 
 /// Draws for one scenario of the swarm.
@@ -99,9 +91,76 @@ impl Draw {
     }
 }
 
+#[test]
+fn no_faults_of_a_cluster_make_a_model_do_what_only_a_broken_one_does() {
+    let swarm = (1..=seeds(100, 1_000)).map(|seed| {
+        let nodes = if seed % 3 == 0 { 5 } else { 3 };
+        (seed, load(&format!("swarm {seed} of {nodes} nodes"), &swarm(seed, nodes)))
+    });
+    assert_healthy(swarm);
+}
+
+fn assert_healthy(swarm: impl Iterator<Item = (u64, Scenario)>) {
+    const MOST: u64 = 300_000;
+    let wrong: Vec<String> = swarm
+        .flat_map(|(seed, scenario)| {
+            let outcome = scenario.judge_with(seed, MOST, &mut ());
+            inexcusable_in(&scenario, seed, MOST, &outcome)
+        })
+        .collect();
+    let some = wrong[..wrong.len().min(8)].join("\n");
+    assert!(wrong.is_empty(), "{} in all, such as\n{some}", wrong.len());
+}
+
+/// What a cluster does for the swarm: which nodes there are, and what goes wrong with them.
+struct Cluster {
+    nodes: u64,
+}
+
+impl Cluster {
+    fn settings(&self) -> String {
+        if self.nodes == 1 { String::new() } else { format!("[rabbitmq]\nnodes = {}", self.nodes) }
+    }
+
+    /// A key that names a node, if there are several.
+    fn node(&self, key: &str, draw: &mut Draw) -> String {
+        match self.nodes {
+            1 => String::new(),
+            nodes => format!("{key} = \"rabbit-{}\"", 1 + draw.below(nodes)),
+        }
+    }
+
+    /// Something that happens to a node, or between nodes; each time to another.
+    fn fault(&self, nth: u64, draw: &mut Draw) -> String {
+        let victim = 1 + (draw.seed + nth) % self.nodes;
+        let other = 1 + victim % self.nodes;
+        let others: Vec<String> = (1..=self.nodes)
+            .filter(|node| *node != victim)
+            .map(|node| format!("\"rabbit-{node}\""))
+            .collect();
+        let others = others.join(", ");
+        // shorter and longer than it takes the others to notice
+        let lasts = if draw.below(2) == 0 { draw.below(1_000) } else { 5_000 + draw.below(5_000) };
+        match draw.below(7) {
+            0 => format!("{{ crash = \"rabbit-{victim}\" }}\nrestart_after = \"{lasts}ms\""),
+            1 => format!("{{ power-loss = \"rabbit-{victim}\" }}\nrestart_after = \"{lasts}ms\""),
+            2 => format!("{{ stop = \"rabbit-{victim}\" }}\nrestart_after = \"{lasts}ms\""),
+            3 => format!("{{ pause = \"rabbit-{victim}\" }}\nfor = \"{lasts}ms\""),
+            4 => format!("{{ break = [\"rabbit-{victim}\", \"rabbit-{other}\"] }}"),
+            5 => format!(
+                "{{ cut = {{ from = \"rabbit-{victim}\", to = \"rabbit-{other}\" }} }}\nfor = \"{lasts}ms\""
+            ),
+            _ => format!(
+                "{{ partition = [[\"rabbit-{victim}\"], [{others}]] }}\nfor = \"{lasts}ms\""
+            ),
+        }
+    }
+}
+
 /// A scenario with settings and faults drawn from a seed.
-fn swarm(seed: u64) -> String {
+fn swarm(seed: u64, nodes: u64) -> String {
     let mut draw = Draw { seed, nth: 0 };
+    let cluster = Cluster { nodes };
     let quorum = draw.below(2) == 0;
     let kind = if quorum { "quorum" } else { "classic" };
     let mut arguments = vec![
@@ -162,38 +221,51 @@ fn swarm(seed: u64) -> String {
             format!("worker-{}", 1 + draw.below(instances))
         };
         let who = match draw.below(4) {
+            0 if nodes > 1 => "checkout",
             0 => "rabbit",
             1 => "checkout",
             _ => &worker,
         };
         let at = 100 + 700 * nth + draw.below(100);
         let again = 20 + draw.below(500);
-        let what = match draw.below(6) {
+        let what = match draw.below(if nodes > 1 { 12 } else { 6 }) {
+            6.. => cluster.fault(nth, &mut draw),
             0 => format!("{{ crash = \"{who}\" }}\nrestart_after = \"{again}ms\""),
             1 => format!("{{ power-loss = \"{who}\" }}\nrestart_after = \"{again}ms\""),
             2 => format!("{{ stop = \"{who}\" }}\nrestart_after = \"{again}ms\""),
             3 => format!("{{ pause = \"{who}\" }}\nfor = \"{again}ms\""),
             4 => "{ outage = \"charge\" }\nfor = \"400ms\"".to_owned(),
+            _ if nodes > 1 => format!("{{ break = [\"{worker}\", \"rabbit-1\"] }}"),
             _ => format!("{{ break = [\"{worker}\", \"rabbit\"] }}"),
         };
         faults.push_str(&format!("[[fault]]\nat = \"{at}ms\"\ndo = {what}\n\n"));
     }
+    let settings = cluster.settings();
+    let home = if quorum { String::new() } else { cluster.node("node", &mut draw) };
+    let dead_home = cluster.node("node", &mut draw);
+    let producers = cluster.node("broker", &mut draw);
+    let consumers = cluster.node("broker", &mut draw);
     format!(
         r#"
 title   = "one of a swarm"
 profile = "{profile}"
 horizon = "30s"
 
+{settings}
+
 [[rabbitmq.queue]]
 name = "orders"
+{home}
 type = "{kind}"
 arguments = {{ {arguments} }}
 
 [[rabbitmq.queue]]
 name = "dead"
+{dead_home}
 
 [[producer]]
 name = "checkout"
+{producers}
 publish = {{ exchange = "", routing_key = "orders", persistent = {persistent} }}
 messages = 80
 rate = "100/s"
@@ -203,6 +275,7 @@ confirm = {confirm}
 
 [[consumer]]
 name = "worker"
+{consumers}
 instances = {instances}
 queue = "orders"
 prefetch = {prefetch}

@@ -4,6 +4,7 @@ mod architecture;
 mod bad_input;
 mod cli;
 mod clients;
+mod cluster;
 mod embedded;
 mod exhaustive;
 mod healthy;

@@ -319,6 +319,11 @@ fn emit(effect: Effect<Mq>, ctx: &mut Ctx<'_, Mq>) {
         Effect::Disarm(timer) => ctx.disarm(timer),
         Effect::Close(peer) => ctx.close(peer),
         Effect::Note(note) => ctx.note(note),
+        Effect::Fact(fact, note) => {
+            let told = ctx.telling(Some(fact));
+            ctx.note(note);
+            ctx.telling(told);
+        }
         Effect::Work(span) => ctx.work(span),
     }
 }

@@ -70,8 +70,11 @@ impl Ledger {
         }
         let book = self.queue(queue);
         if place > book.pushed {
-            book.pushed = place;
-        } else if !book.priority && self.rules.order.queue_at_delivery {
+            (book.pushed, book.pushed_by) = (place, case.node);
+        } else if !book.priority
+            && book.pushed_by == case.node
+            && self.rules.order.queue_at_delivery
+        {
             let how = How::Overtaken(Scope::Queue, By::Broker);
             let what = (Class::Reordered, Point::Delivery, how);
             self.breach(case, what, Some(msg), Some(queue), Some(case.node));

@@ -31,6 +31,8 @@ pub(in crate::check) struct QueueBook {
     pub(super) stored: u32,
     /// The latest place from which it pushed a copy for the first time.
     pub(in crate::check) pushed: u32,
+    /// Which node did. The nodes of a cluster push what is theirs to push each by itself.
+    pub(in crate::check) pushed_by: NodeId,
     pub(in crate::check) consumers: u32,
     /// A producer's publish was stored here.
     pub(in crate::check) live: bool,

@@ -36,7 +36,7 @@ impl<H: Handler> Consumer<H> {
             let consumer_tag = self.config.consumer_tag.clone();
             self.asked.push_back(None);
             ctx.send(
-                self.config.connection.broker,
+                self.session.broker(&self.config.connection),
                 request(CHANNEL, Method::Cancel { consumer_tag }),
             );
         }
@@ -45,7 +45,7 @@ impl<H: Handler> Consumer<H> {
     pub(super) fn leave_now(&mut self, ctx: &mut Ctx<'_, Mq>) {
         self.leaving = false;
         if !self.session.is_down() {
-            let broker = self.config.connection.broker;
+            let broker = self.session.broker(&self.config.connection);
             ctx.send(broker, request(0, Method::Close));
             ctx.close(broker);
         }
@@ -66,7 +66,7 @@ impl<H: Handler> Consumer<H> {
             }
         }
         if !self.session.is_down() {
-            ctx.close(self.config.connection.broker);
+            ctx.close(self.session.broker(&self.config.connection));
         }
         self.session.vanish(ctx);
         self.forget();

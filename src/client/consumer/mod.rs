@@ -137,7 +137,7 @@ impl<H> Consumer<H> {
 
     /// Whom it speaks to.
     pub fn broker(&self) -> NodeId {
-        self.config.connection.broker
+        self.session.broker(&self.config.connection)
     }
 }
 
@@ -232,7 +232,7 @@ impl<H: Handler> Consumer<H> {
             Settle::RejectDiscard => Method::Reject { tag, requeue: false },
         };
         ctx.note(Note::Settled { msg: held.delivery.message.id, how });
-        ctx.send(self.config.connection.broker, request(CHANNEL, method));
+        ctx.send(self.session.broker(&self.config.connection), request(CHANNEL, method));
     }
 
     /// Whether whoever handles this delivery still has a channel to speak on.
@@ -272,7 +272,7 @@ impl<H: Handler> Consumer<H> {
 
     /// Gives the connection up and tries another one.
     fn hang_up(&mut self, ctx: &mut Ctx<'_, Mq>) {
-        ctx.close(self.config.connection.broker);
+        ctx.close(self.session.broker(&self.config.connection));
         self.disconnected(ctx);
     }
 
@@ -344,7 +344,9 @@ impl<H: Handler> Node for Consumer<H> {
     fn on(&mut self, input: Input<Mq>, ctx: &mut Ctx<'_, Mq>) {
         match input {
             Input::Timer(Timer::Client(timer)) => self.timer(timer, ctx),
-            Input::Message { msg: Msg::Reply(Reply { frame, .. }), .. } => {
+            Input::Message { from, msg: Msg::Reply(Reply { frame, .. }) }
+                if from == self.session.broker(&self.config.connection) =>
+            {
                 if !self.session.is_down() {
                     self.session.hear();
                     self.frame(frame, ctx);
@@ -354,7 +356,7 @@ impl<H: Handler> Node for Consumer<H> {
                 self.call_done(RunRef::of_call(call), ok, ctx);
             }
             Input::Start => self.start(ctx),
-            Input::Closed(peer) if peer == self.config.connection.broker => {
+            Input::Closed(peer) if peer == self.session.broker(&self.config.connection) => {
                 if !self.session.is_down() {
                     self.disconnected(ctx);
                 }
@@ -364,7 +366,10 @@ impl<H: Handler> Node for Consumer<H> {
             Input::Order(Order::Leave) => self.leave(ctx),
             Input::Stop => {
                 if self.session.is_up() {
-                    ctx.send(self.config.connection.broker, request(0, Method::Close));
+                    ctx.send(
+                        self.session.broker(&self.config.connection),
+                        request(0, Method::Close),
+                    );
                 }
             }
             Input::Message { .. } | Input::Timer(_) | Input::Order(_) => {}

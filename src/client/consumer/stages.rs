@@ -167,7 +167,7 @@ impl<H: Handler> Consumer<H> {
         if !nowait {
             self.asked.push_back(Some(RunRef { slot, serial: run.serial }));
         }
-        ctx.send(self.config.connection.broker, request(CHANNEL, method));
+        ctx.send(self.session.broker(&self.config.connection), request(CHANNEL, method));
         if nowait { Took::Effect } else { Took::Waits(Awaits::Answer) }
     }
 
@@ -187,7 +187,7 @@ impl<H: Handler> Consumer<H> {
         let message = Message { id: msg, copy, publication: outgoing.publication.clone() };
         let method = Method::Publish { mandatory: outgoing.mandatory, message };
         let by = RunRef { slot, serial: run.serial };
-        ctx.send(self.config.connection.broker, request(CHANNEL, method));
+        ctx.send(self.session.broker(&self.config.connection), request(CHANNEL, method));
         if self.config.channel != ChannelMode::Confirm {
             return Took::Effect;
         }
@@ -215,7 +215,7 @@ impl<H: Handler> Consumer<H> {
         ctx.note(Note::Replied { msg });
         let message = Message { id: msg, copy, publication: Arc::new(answer) };
         let method = Method::Publish { mandatory: false, message };
-        ctx.send(self.config.connection.broker, request(CHANNEL, method));
+        ctx.send(self.session.broker(&self.config.connection), request(CHANNEL, method));
         if self.config.channel == ChannelMode::Confirm {
             self.copies.push(Copied { msg, copy, by: None, returned: false });
         }

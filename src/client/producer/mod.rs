@@ -95,7 +95,7 @@ impl Producer {
 
     /// Whom it speaks to.
     pub fn broker(&self) -> NodeId {
-        self.config.connection.broker
+        self.session.broker(&self.config.connection)
     }
 
     /// How many messages its application has submitted.
@@ -218,7 +218,7 @@ impl Producer {
     // ── publishing ──
 
     fn publish(&mut self, pending: Pending, ctx: &mut Ctx<'_, Mq>) {
-        let broker = self.config.connection.broker;
+        let broker = self.session.broker(&self.config.connection);
         for method in &self.config.declare_before_publish {
             ctx.send(broker, request(CHANNEL, method.clone()));
         }
@@ -292,7 +292,7 @@ impl Producer {
 
     /// Gives the connection up and tries another one.
     fn hang_up(&mut self, ctx: &mut Ctx<'_, Mq>) {
-        ctx.close(self.config.connection.broker);
+        ctx.close(self.session.broker(&self.config.connection));
         self.disconnected(ctx);
     }
 
@@ -372,13 +372,15 @@ impl Node for Producer {
 
     fn on(&mut self, input: Input<Mq>, ctx: &mut Ctx<'_, Mq>) {
         match input {
-            Input::Message { msg: Msg::Reply(Reply { frame, .. }), .. } => {
+            Input::Message { from, msg: Msg::Reply(Reply { frame, .. }) }
+                if from == self.session.broker(&self.config.connection) =>
+            {
                 self.session.hear();
                 self.frame(frame, ctx);
             }
             Input::Timer(Timer::Client(timer)) => self.timer(timer, ctx),
             Input::Start => self.start(ctx),
-            Input::Closed(peer) if peer == self.config.connection.broker => {
+            Input::Closed(peer) if peer == self.session.broker(&self.config.connection) => {
                 if !self.session.is_down() {
                     self.disconnected(ctx);
                 }
@@ -387,7 +389,10 @@ impl Node for Producer {
             Input::Order(Order::Leave) => self.leave(ctx),
             Input::Stop => {
                 if self.session.is_up() {
-                    ctx.send(self.config.connection.broker, request(0, Method::Close));
+                    ctx.send(
+                        self.session.broker(&self.config.connection),
+                        request(0, Method::Close),
+                    );
                 }
             }
             Input::Message { .. } | Input::Timer(_) | Input::Closed(_) | Input::Order(_) => {}

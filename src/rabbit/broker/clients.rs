@@ -88,11 +88,16 @@ impl Broker {
             };
             return self.fail(peer, number, &error, ctx);
         }
-        let free = self.channels.iter().position(Option::is_none);
+        // each member of a cluster has slots of its own, so that all know whose a session is
+        let (first, members) = self.slots_of_sessions();
+        let mut own = (first..self.channels.len()).step_by(members);
+        let free = own.find(|slot| self.channels[*slot].is_none());
         let slot = free.unwrap_or_else(|| {
-            self.channels.push(None);
-            self.generations.push(0);
-            self.channels.len() - 1
+            let len = self.channels.len();
+            let next = len + (first + members - len % members) % members;
+            self.channels.resize(next + 1, None);
+            self.generations.resize(next + 1, 0);
+            next
         });
         // at most 2047 channels for each of the nodes of a run
         let session = Session { slot: slot as u16, generation: self.generations[slot] };
@@ -157,6 +162,9 @@ impl Broker {
                 Machine::Quorum(queue) => {
                     queue.append(Command::Down { session, why, held }, at.out)
                 }
+                Machine::Remote(queue) => {
+                    queue.append(Command::Down { session, why, held }, at.out)
+                }
                 Machine::Stream(queue) => queue.down(session),
             });
         }
@@ -167,7 +175,7 @@ impl Broker {
 
     /// The session of an open channel.
     pub(super) fn session(&self, slot: u16) -> Option<Session> {
-        self.channels[usize::from(slot)].as_ref().map(|channel| channel.session)
+        self.channel_at(slot).map(|channel| channel.session)
     }
 
     /// Tells the consumers of a queue that it is gone, those who want to know.
@@ -222,7 +230,7 @@ impl Broker {
     }
 
     /// A memory or disk alarm goes on or off. When it is over, blocked connections are read again.
-    pub(super) fn set_alarm(&mut self, on: bool, ctx: &mut Ctx<'_, Mq>) {
+    pub(super) fn sound_alarm(&mut self, on: bool, ctx: &mut Ctx<'_, Mq>) {
         self.alarm = on;
         if on {
             return;

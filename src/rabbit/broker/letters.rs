@@ -104,7 +104,7 @@ impl Broker {
     fn refuses(&self, target: QueueId, message: &Message) -> bool {
         match self.queues[target.index()].queue.as_ref().map(|queue| &queue.machine) {
             Some(Machine::Classic(queue)) => queue.refuses(u64::from(message.publication.size)),
-            Some(Machine::Quorum(_) | Machine::Stream(_)) | None => false,
+            Some(Machine::Quorum(_) | Machine::Remote(_) | Machine::Stream(_)) | None => false,
         }
     }
 

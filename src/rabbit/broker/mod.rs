@@ -4,8 +4,10 @@
 //! before the input is done; confirms that have come together leave last.
 
 mod clients;
+mod cluster;
 mod effects;
 mod letters;
+mod members;
 mod publish;
 mod restart;
 mod settle;
@@ -15,6 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::arguments::QueueSpec;
 use super::channel::{Channel, Unacked};
+use super::cluster::Member;
 use super::config::Config;
 use super::connection::{Connection, Slot};
 use super::error::ChannelError;
@@ -26,6 +29,7 @@ use crate::talk::{
     ChannelNo, Constant, Frame, Method, Mq, Msg, Name, Order, Policy, QueueId, RabbitTimer, Reply,
     Request, Timer,
 };
+pub(crate) use cluster::Image;
 use letters::Worker;
 
 /// A RabbitMQ node.
@@ -54,6 +58,8 @@ pub struct Broker {
     generated: u64,
     /// At-least-once dead lettering, by source queue.
     workers: Vec<Worker>,
+    /// Its part in its cluster, once it has started in one.
+    cluster: Option<Box<Member>>,
     /// It went down and has not started again.
     stopped: bool,
     /// What queues asked for and is not carried out yet. Empty between inputs, like all below.
@@ -67,7 +73,7 @@ pub struct Broker {
 
 /// A queue name, and the queue that has it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct QueueSlot {
+pub(crate) struct QueueSlot {
     pub(super) name: Name,
     /// How many queues had this name before.
     epoch: u32,
@@ -76,7 +82,7 @@ pub(super) struct QueueSlot {
 
 /// A queue that exists.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     pub(super) spec: QueueSpec,
     /// The connection that may use it, when it is exclusive.
     owner: Option<NodeId>,
@@ -129,7 +135,7 @@ impl Broker {
         Some(match &self.queues.get(id.index())?.queue.as_ref()?.machine {
             Machine::Classic(queue) => &queue.settings,
             Machine::Quorum(queue) => &queue.machine.settings,
-            Machine::Stream(_) => return None,
+            Machine::Remote(_) | Machine::Stream(_) => return None,
         })
     }
 
@@ -214,15 +220,22 @@ impl Broker {
     }
 
     fn serve(&mut self, peer: NodeId, request: Request, ctx: &mut Ctx<'_, Mq>) {
+        let Some(connection) = self.connection_mut(peer) else { return };
+        if let Some(asking) = &mut connection.asking
+            && request.channel != 0
+        {
+            asking.held.push_back(request);
+            return;
+        }
         let Request { channel: number, method } = request;
-        let Some(connection) = self.connection_of(peer) else { return };
+        let slot = connection.slot(number);
         match method {
             Method::Heartbeat => return,
             Method::Close => return self.close(peer, ctx),
             Method::ChannelOpen => return self.open_channel(peer, number, ctx),
             _ => {}
         }
-        let slot = match connection.slot(number) {
+        let slot = match slot {
             Slot::Open(slot) => slot,
             Slot::Closed => return,
             Slot::Unused => {
@@ -284,14 +297,25 @@ impl Broker {
                 self.delete_queue(peer, slot, &queue, if_unused, if_empty, ctx)
             }
             Method::QueuePurge { queue } => self.purge_queue(peer, slot, &queue, ctx),
-            Method::QueueBind(bind) => self.bind_queue(peer, slot, &bind, true, ctx),
-            Method::QueueUnbind(bind) => self.bind_queue(peer, slot, &bind, false, ctx),
-            Method::ExchangeDeclare(declare) => self.declare_exchange(slot, &declare, ctx),
-            Method::ExchangeDelete { exchange, if_unused } => {
-                self.delete_exchange(slot, &exchange, if_unused, ctx)
+            method @ (Method::QueueBind(_)
+            | Method::QueueUnbind(_)
+            | Method::ExchangeDeclare(_)
+            | Method::ExchangeDelete { .. }
+            | Method::ExchangeBind(_)
+            | Method::ExchangeUnbind(_))
+                if self.is_clustered() =>
+            {
+                self.ask(slot, method, ctx);
+                Ok(())
             }
-            Method::ExchangeBind(bind) => self.bind_exchange(slot, &bind, true, ctx),
-            Method::ExchangeUnbind(bind) => self.bind_exchange(slot, &bind, false, ctx),
+            Method::QueueBind(bind) => self.queue_bound(peer, slot, &bind, true, ctx),
+            Method::QueueUnbind(bind) => self.queue_bound(peer, slot, &bind, false, ctx),
+            Method::ExchangeDeclare(declare) => self.exchange_declared(slot, &declare, ctx),
+            Method::ExchangeDelete { exchange, if_unused } => {
+                self.exchange_deleted(slot, &exchange, if_unused, ctx)
+            }
+            Method::ExchangeBind(bind) => self.exchange_bound(slot, &bind, true, ctx),
+            Method::ExchangeUnbind(bind) => self.exchange_bound(slot, &bind, false, ctx),
             Method::Open { .. } | Method::Close | Method::Heartbeat | Method::ChannelOpen => Ok(()),
         }
     }
@@ -315,14 +339,16 @@ impl Broker {
                 self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
                     Machine::Classic(queue) => queue.flush(at),
                     Machine::Quorum(queue) => queue.apply_all(at.now, at.out),
+                    Machine::Remote(_) => {}
                     Machine::Stream(queue) => queue.flush(in_first, at.now, at.out),
                 });
             }
+            RabbitTimer::Expire(id) if self.is_shared(id) => self.expire_shared(id, ctx),
             RabbitTimer::Expire(id) => {
                 self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
                     Machine::Classic(queue) => queue.expire(at),
                     Machine::Quorum(queue) => queue.append(super::queue::Command::Expire, at.out),
-                    Machine::Stream(_) => {}
+                    Machine::Remote(_) | Machine::Stream(_) => {}
                 });
             }
             RabbitTimer::Lease(id) => self.lease_ended(id, ctx),
@@ -330,6 +356,9 @@ impl Broker {
             RabbitTimer::ChannelTick => self.channel_tick(ctx),
             RabbitTimer::Heartbeat(peer) => self.heartbeat(peer, ctx),
             RabbitTimer::DeadLetterRetry(id) => self.retry_dead_letters(id, ctx),
+            RabbitTimer::ClusterSync => self.log_synced(ctx),
+            RabbitTimer::ClusterElection => self.call_election(ctx),
+            RabbitTimer::ClusterTick => self.cluster_tick(ctx),
         }
     }
 }
@@ -342,7 +371,8 @@ impl Node for Broker {
             Input::Message { from, msg: Msg::Request(request) } => self.receive(from, request, ctx),
             Input::Timer(Timer::Rabbit(timer)) => self.on_timer(timer, ctx),
             Input::Start => self.start(ctx),
-            Input::Closed(peer) => self.lost(peer, ctx),
+            Input::Message { from, msg: Msg::Cluster(parcel) } => self.hear(from, &parcel, ctx),
+            Input::Closed(peer) => self.closed(peer, ctx),
             Input::Order(Order::Alarm(on)) => self.set_alarm(on, ctx),
             Input::Order(Order::Policy(policy)) => self.set_policy(*policy, ctx),
             Input::Stop => self.stop(ctx),

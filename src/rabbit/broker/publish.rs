@@ -101,6 +101,7 @@ impl Broker {
                 }
                 queue.append(Command::Enqueue(incoming), &mut self.out);
             }
+            Machine::Remote(queue) => queue.append(Command::Enqueue(incoming), &mut self.out),
             Machine::Stream(queue) => queue.publish(incoming, &mut self.out),
         }
     }

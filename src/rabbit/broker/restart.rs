@@ -30,6 +30,7 @@ impl Broker {
             self.with_queue(QueueId(index as u16), ctx.now, |queue, at| match &mut queue.machine {
                 Machine::Classic(queue) => queue.flush(at),
                 Machine::Quorum(queue) => queue.apply_all(at.now, at.out),
+                Machine::Remote(_) => {}
                 Machine::Stream(queue) => queue.flush(0, at.now, at.out),
             });
         }
@@ -38,6 +39,9 @@ impl Broker {
     pub(super) fn go_down(&mut self, loss: Loss, ctx: &mut Ctx<'_, Mq>) {
         let now = ctx.now;
         self.stopped = true;
+        if let Some(member) = &mut self.cluster {
+            member.lose(loss == Loss::Power);
+        }
         self.connections.clear();
         self.channels.clear();
         self.generations.iter_mut().for_each(|generation| *generation = generation.wrapping_add(1));
@@ -56,6 +60,9 @@ impl Broker {
                 Machine::Classic(queue) => {
                     queue.lose(loss, now, &mut choose, &mut |note| notes.push(note));
                 }
+                // its state is what the log that is left says, and another member may lead it
+                Machine::Quorum(queue) if queue.shared => {}
+                Machine::Remote(_) => {}
                 Machine::Quorum(queue) => {
                     let graceful = loss == Loss::Graceful;
                     queue.lose(graceful, now, &mut choose, &mut |note| notes.push(note));
@@ -65,7 +72,8 @@ impl Broker {
                 }
             }
             notes.into_iter().for_each(|note| ctx.note(note));
-            if queue.spec.durable {
+            // in a cluster it goes when the others learn that its node was down
+            if queue.spec.durable || self.cluster.is_some() {
                 queue.consumed = false;
                 self.queues[index].queue = Some(queue);
             } else {
@@ -81,6 +89,9 @@ impl Broker {
     /// Starts: for the first time with its definitions, later with what survived.
     pub(super) fn start(&mut self, ctx: &mut Ctx<'_, Mq>) {
         let again = std::mem::take(&mut self.stopped);
+        if !again {
+            self.find_homes(ctx);
+        }
         // Queues recover at the same time, each in a process of its own: which one first dead-letters
         // what expired meanwhile is up to chance (observed both ways).
         let backwards = again && self.queues.len() > 1 && {
@@ -95,16 +106,29 @@ impl Broker {
             }
             if !again {
                 let name = self.queues[index].name.clone();
-                ctx.note(Note::QueueDeclared { queue: id, name });
+                // a quorum queue is one queue, wherever its members are; a classic one is its node's
+                let here = match self.queues[index].queue.as_ref().map(|queue| &queue.machine) {
+                    Some(Machine::Quorum(queue)) if queue.shared => {
+                        self.config.members.first() == Some(&ctx.me)
+                    }
+                    Some(Machine::Remote(_)) => false,
+                    _ => true,
+                };
+                if here {
+                    ctx.note(Note::QueueDeclared { queue: id, name });
+                }
                 self.begin(id, ctx);
                 continue;
             }
             self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
                 Machine::Classic(queue) => queue.recover(at),
+                Machine::Quorum(queue) if queue.shared => {}
+                Machine::Remote(_) => {}
                 Machine::Quorum(queue) => queue.recover(at.now, at.out),
                 Machine::Stream(queue) => queue.recover(at.out),
             });
             self.arm_quorum_tick(id, ctx);
         }
+        self.join_cluster(ctx);
     }
 }

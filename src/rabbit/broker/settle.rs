@@ -183,7 +183,7 @@ impl Broker {
                 Settle::NackRequeue | Settle::RejectRequeue => queue.requeue(handles, why, at),
                 Settle::NackDiscard | Settle::RejectDiscard => queue.reject(handles, at),
             },
-            Machine::Quorum(queue) => {
+            Machine::Quorum(_) | Machine::Remote(_) => {
                 let command = match (how, handles) {
                     (Settle::Ack, &[handle]) => Command::Settle(handle),
                     (Settle::Ack, _) => Command::SettleAll(handles.to_vec()),
@@ -200,7 +200,11 @@ impl Broker {
                         Command::DiscardAll(handles.to_vec())
                     }
                 };
-                queue.append(command, at.out);
+                match &mut queue.machine {
+                    Machine::Quorum(queue) => queue.append(command, at.out),
+                    Machine::Remote(queue) => queue.append(command, at.out),
+                    Machine::Classic(_) | Machine::Stream(_) => {}
+                }
             }
             Machine::Stream(queue) => queue.credit(handles, at.out),
         });
@@ -255,6 +259,9 @@ impl Broker {
                 "Feature `global_qos` is deprecated."
             )));
         } else {
+            for queue in channel.queues() {
+                self.check_shared_window(queue)?;
+            }
             self.windows.get_mut(session).limit = u32::from(prefetch);
             self.resume_consumers(session, ctx.now);
         }
@@ -272,6 +279,7 @@ impl Broker {
         ctx: &mut Ctx<'_, Mq>,
     ) -> Result<(), ChannelError> {
         let id = self.usable(peer, name)?;
+        self.check_home(id)?;
         if self.is_stream(id) {
             return Err(ChannelError::not_implemented(format_args!(
                 "basic.get not supported by stream queues queue '{name}' in vhost '/'"
@@ -281,6 +289,7 @@ impl Broker {
         self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
             Machine::Classic(queue) => queue.fetch(session, no_ack, at),
             Machine::Quorum(queue) => queue.append(Command::Fetch { session, no_ack }, at.out),
+            Machine::Remote(queue) => queue.append(Command::Fetch { session, no_ack }, at.out),
             Machine::Stream(_) => {}
         });
         Ok(())
@@ -306,6 +315,10 @@ impl Broker {
             )));
         }
         let id = self.usable(peer, &wanted.queue)?;
+        self.check_home(id)?;
+        if self.windows.get(session).limit > 0 {
+            self.check_shared_window(id)?;
+        }
         let kind = self.queue_mut(id).map_or(QueueKind::Classic, |queue| queue.spec.kind);
         if kind == QueueKind::Quorum && self.windows.get(session).limit > 0 {
             return Err(ChannelError::not_implemented(format_args!(
@@ -333,10 +346,11 @@ impl Broker {
                 .map_or(0, |n| n.clamp(i32::MIN.into(), i32::MAX.into()) as i32),
         };
         self.with_queue(id, ctx.now, |queue, at| {
-            queue.consumed = true;
+            queue.consumed = !matches!(queue.machine, Machine::Remote(_));
             match &mut queue.machine {
                 Machine::Classic(queue) => queue.consume(&subscription, at),
                 Machine::Quorum(queue) => queue.append(Command::Consume(subscription), at.out),
+                Machine::Remote(queue) => queue.append(Command::Consume(subscription), at.out),
                 Machine::Stream(queue) => queue.consume(&subscription, at.out),
             }
         });
@@ -377,6 +391,7 @@ impl Broker {
         self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
             Machine::Classic(queue) => queue.cancel(session, cookie, at),
             Machine::Quorum(queue) => queue.append(Command::Cancel { session, cookie }, at.out),
+            Machine::Remote(queue) => queue.append(Command::Cancel { session, cookie }, at.out),
             Machine::Stream(queue) => queue.cancel(session, cookie, at.out),
         });
         self.carry_out(ctx);

@@ -5,14 +5,15 @@ use super::{Broker, Queue, QueueSlot};
 use crate::kernel::{Ctx, NodeId, Time};
 use crate::rabbit::QueueKind;
 use crate::rabbit::arguments::QueueSpec;
+use crate::rabbit::cluster::Change;
 use crate::rabbit::config::{Config, DefinitionError, Destination};
 use crate::rabbit::error::ChannelError;
 use crate::rabbit::exchange::Exchanges;
 use crate::rabbit::policy;
 use crate::rabbit::profile::ClassicStorage;
-use crate::rabbit::queue::{Classic, Command, Logged, Machine, Stream};
+use crate::rabbit::queue::{Classic, Command, Logged, Machine, Out, Remote, Stream};
 use crate::talk::{
-    Bind, Constant, Death, Done, ExchangeDeclare, Frame, Gone, Mq, Name, Note, Policy,
+    Bind, Constant, Death, Done, ExchangeDeclare, Frame, Gone, Method, Mq, Name, Note, Policy,
     QueueDeclare, QueueId, RabbitTimer, Timer,
 };
 
@@ -36,6 +37,7 @@ impl Broker {
             channel_tick_armed: false,
             generated: 0,
             workers: Vec::<Worker>::new(),
+            cluster: None,
             stopped: false,
             out: Default::default(),
             listed: Vec::new(),
@@ -64,10 +66,11 @@ impl Broker {
             let what = format!("queue \"{}\"", declare.queue);
             let spec = QueueSpec::parse(declare, &config.profile).map_err(wrong(what.clone()))?;
             self.check_allowed(&spec).map_err(wrong(what.clone()))?;
+            self.check_replicated(&spec).map_err(wrong(what.clone()))?;
             if self.existing(&spec.name).is_some() {
                 return Err(DefinitionError { what, why: "it is there twice".to_owned() });
             }
-            self.create(spec, None, Time::ZERO, true);
+            self.create(spec, None, Time::ZERO, true, None);
         }
         for binding in &config.bindings {
             let what = match &binding.destination {
@@ -115,6 +118,7 @@ impl Broker {
         owner: Option<NodeId>,
         now: Time,
         loaded: bool,
+        elsewhere: Option<NodeId>,
     ) -> QueueId {
         let id = match self.numbers.get(spec.name.as_str()) {
             Some(id) => *id,
@@ -126,15 +130,35 @@ impl Broker {
                 id
             }
         };
-        let settings = policy::settings(&spec, &self.policies, &self.profile);
+        let machine = self.machine(id, &spec, elsewhere, now, loaded);
+        self.queues[id.index()].queue = Some(Queue { spec, owner, consumed: false, machine });
+        self.topology = self.topology.wrapping_add(1);
+        id
+    }
+
+    /// A new queue. In a cluster a classic one lives on one node only, and may live `elsewhere`.
+    pub(super) fn machine(
+        &self,
+        id: QueueId,
+        spec: &QueueSpec,
+        elsewhere: Option<NodeId>,
+        now: Time,
+        loaded: bool,
+    ) -> Machine {
+        let settings = policy::settings(spec, &self.policies, &self.profile);
         let profile = self.profile.clone();
         let storage = if spec.version_2 { ClassicStorage::V2 } else { profile.classic_storage };
-        let machine = match spec.kind {
+        match spec.kind {
             QueueKind::Quorum => {
-                Machine::Quorum(Box::new(Logged::new(id, settings, &profile, now, loaded)))
+                let mut logged = Logged::new(id, settings, &profile, now, loaded);
+                logged.shared = self.is_clustered();
+                Machine::Quorum(Box::new(logged))
             }
             QueueKind::Stream => Machine::Stream(Box::new(Stream::new(id, &profile))),
             QueueKind::Classic => {
+                if let Some(home) = elsewhere {
+                    return Machine::Remote(Remote::new(id, home));
+                }
                 let highest = spec.max_priority.unwrap_or(0);
                 Machine::Classic(Box::new(Classic::new(
                     id,
@@ -145,10 +169,18 @@ impl Broker {
                     storage,
                 )))
             }
-        };
-        self.queues[id.index()].queue = Some(Queue { spec, owner, consumed: false, machine });
-        self.topology = self.topology.wrapping_add(1);
-        id
+        }
+    }
+
+    /// Streams are not replicated in this model.
+    fn check_replicated(&self, spec: &QueueSpec) -> Result<(), ChannelError> {
+        if self.is_clustered() && spec.kind == QueueKind::Stream {
+            return Err(ChannelError::not_implemented(format_args!(
+                "streams in a cluster are not part of this model: queue '{}' in vhost '/'",
+                spec.name
+            )));
+        }
+        Ok(())
     }
 
     /// Starts what a queue waits for from its beginning: its lease.
@@ -156,7 +188,7 @@ impl Broker {
         self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
             Machine::Classic(queue) => queue.renew_lease(at),
             Machine::Quorum(queue) => queue.machine.renew_lease(at.now),
-            Machine::Stream(_) => {}
+            Machine::Remote(_) | Machine::Stream(_) => {}
         });
         self.arm_quorum_tick(id, ctx);
     }
@@ -185,7 +217,11 @@ impl Broker {
     /// A name that nobody chose.
     pub(super) fn generate(&mut self, prefix: &str) -> Name {
         self.generated += 1;
-        format!("{prefix}-{:04}", self.generated).into()
+        match &self.cluster {
+            None => format!("{prefix}-{:04}", self.generated).into(),
+            // no other member makes up the same
+            Some(it) => format!("{prefix}-{}-{:04}", it.place + 1, self.generated).into(),
+        }
     }
 
     pub(super) fn declare_queue(
@@ -198,6 +234,25 @@ impl Broker {
         if declare.queue.is_empty() && !declare.passive {
             declare.queue = self.generate("amq.gen");
         }
+        if self.is_clustered() && self.existing(&declare.queue).is_none() && !declare.passive {
+            let spec = QueueSpec::parse(&declare, &self.profile)?;
+            self.check_allowed(&spec)?;
+            self.check_replicated(&spec)?;
+            self.ask(slot, Method::QueueDeclare(Box::new(declare)), ctx);
+            return Ok(());
+        }
+        self.declared(peer, slot, declare, ctx.me, ctx)
+    }
+
+    /// Declares a queue through the node `home`.
+    pub(super) fn declared(
+        &mut self,
+        peer: NodeId,
+        slot: u16,
+        declare: QueueDeclare,
+        home: NodeId,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
         let id = if declare.passive {
             self.usable(peer, &declare.queue)?
         } else if self.existing(&declare.queue).is_some() {
@@ -219,12 +274,25 @@ impl Broker {
             let spec = QueueSpec::parse(&declare, &self.profile)?;
             self.check_allowed(&spec)?;
             let owner = spec.exclusive.then_some(peer);
-            let id = self.create(spec, owner, ctx.now, false);
-            ctx.note(Note::QueueDeclared { queue: id, name: declare.queue.clone() });
+            let elsewhere = Some(home).filter(|home| *home != ctx.me);
+            let id = self.create(spec, owner, ctx.now, false, elsewhere);
+            // a quorum queue is one queue, wherever its members are; a classic one is its node's
+            let told = ctx.telling(None);
+            if self.is_shared(id) {
+                ctx.telling(told);
+            }
+            if elsewhere.is_none() || self.is_shared(id) {
+                ctx.note(Note::QueueDeclared { queue: id, name: declare.queue.clone() });
+            }
             self.begin(id, ctx);
             id
         };
-        if declare.nowait {
+        if declare.nowait || self.channel_at(slot).is_none() {
+            return Ok(());
+        }
+        if self.must_count(id) {
+            self.check_home(id)?;
+            self.count(slot, id);
             return Ok(());
         }
         // a declaration that is answered looks at the queue, which renews the lease of a classic
@@ -252,7 +320,7 @@ impl Broker {
                 (queue.machine.ready() as u32, queue.machine.consumers_told() as u32)
             }
             Some(Machine::Stream(queue)) => (queue.len() as u32, queue.consumers().count() as u32),
-            None => (0, 0),
+            Some(Machine::Remote(_)) | None => (0, 0),
         }
     }
 
@@ -265,7 +333,6 @@ impl Broker {
         if_empty: bool,
         ctx: &mut Ctx<'_, Mq>,
     ) -> Result<(), ChannelError> {
-        let mut messages = 0;
         if self.existing(name).is_some() {
             let id = self.usable(peer, name)?;
             let quorum =
@@ -275,6 +342,12 @@ impl Broker {
                 return Err(ChannelError::not_implemented(format_args!(
                     "cannot delete queue '{name}' in vhost '/'. queue.delete operations with \
                      {flag} flag set are not supported by quorum queues"
+                )));
+            }
+            if (if_unused || if_empty) && self.must_count(id) {
+                return Err(ChannelError::not_implemented(format_args!(
+                    "to delete the classic queue '{name}' of another node only if it is unused or \
+                     empty is not part of this model"
                 )));
             }
             let (ready, consumers) = self.counts(id);
@@ -288,6 +361,26 @@ impl Broker {
                     "queue '{name}' in vhost '/' is not empty"
                 )));
             }
+            if self.is_clustered() {
+                let (queue, if_unused, if_empty) = (name.clone(), false, false);
+                self.ask(slot, Method::QueueDelete { queue, if_unused, if_empty }, ctx);
+                return Ok(());
+            }
+        }
+        self.deleted(peer, slot, name, ctx)
+    }
+
+    /// Deletes a queue. Deleting what is not there is fine.
+    pub(super) fn deleted(
+        &mut self,
+        peer: NodeId,
+        slot: u16,
+        name: &Name,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        let mut messages = 0;
+        if self.existing(name).is_some() {
+            let id = self.usable(peer, name)?;
             messages = self.remove_queue(id, Gone::Deleted, ctx);
         }
         if let Some(session) = self.session(slot) {
@@ -300,15 +393,23 @@ impl Broker {
     /// messages were ready.
     pub(super) fn remove_queue(&mut self, id: QueueId, why: Gone, ctx: &mut Ctx<'_, Mq>) -> u32 {
         let death = if why == Gone::Expired { Death::QueueExpired } else { Death::QueueDeleted };
+        // in a cluster its end is one fact, and so is that of each message of a quorum queue; the
+        // rest each node has for itself
+        let told = ctx.telling(None);
+        if self.is_shared(id) {
+            ctx.telling(told);
+        }
         let ready = self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
             Machine::Classic(queue) => queue.delete(death, at),
             Machine::Quorum(queue) => {
                 queue.apply_all(at.now, at.out);
                 queue.machine.delete(death, at.now, at.out)
             }
+            Machine::Remote(_) => 0,
             Machine::Stream(queue) => queue.delete(death, at.now, at.out),
         });
         self.carry_out(ctx);
+        let told = ctx.telling(None).or(told);
         self.cancel_consumers(id, ctx);
         self.forget_queue(id);
         for timer in [
@@ -320,6 +421,7 @@ impl Broker {
         ] {
             ctx.disarm(Timer::Rabbit(timer));
         }
+        ctx.telling(told);
         ctx.note(Note::QueueGone { queue: id, why });
         ready.unwrap_or(0)
     }
@@ -341,11 +443,21 @@ impl Broker {
                 && queue.consumed
                 && match &queue.machine {
                     Machine::Classic(queue) => queue.consumers().count() == 0,
-                    Machine::Quorum(_) | Machine::Stream(_) => false,
+                    Machine::Quorum(_) | Machine::Remote(_) | Machine::Stream(_) => false,
                 }
         });
         if finished {
-            self.remove_queue(id, Gone::Automatic, ctx);
+            self.let_go(id, Gone::Automatic, ctx);
+        }
+    }
+
+    /// A queue goes by itself: at once, or in a cluster when all agree.
+    fn let_go(&mut self, queue: QueueId, why: Gone, ctx: &mut Ctx<'_, Mq>) {
+        if self.is_clustered() {
+            let epoch = self.queues[queue.index()].epoch;
+            self.submit(Change::Remove { queue, epoch, why }, ctx);
+        } else {
+            self.remove_queue(queue, why, ctx);
         }
     }
 
@@ -354,7 +466,7 @@ impl Broker {
         for index in 0..self.queues.len() {
             let owner = self.queues[index].queue.as_ref().and_then(|queue| queue.owner);
             if owner == Some(peer) {
-                self.remove_queue(QueueId(index as u16), Gone::Automatic, ctx);
+                self.let_go(QueueId(index as u16), Gone::Automatic, ctx);
             }
         }
     }
@@ -367,6 +479,7 @@ impl Broker {
         ctx: &mut Ctx<'_, Mq>,
     ) -> Result<(), ChannelError> {
         let id = self.usable(peer, name)?;
+        self.check_home(id)?;
         if self.is_stream(id) {
             return Err(ChannelError::not_implemented(format_args!(
                 "queue.purge not supported by stream queues queue '{name}' in vhost '/'"
@@ -380,6 +493,7 @@ impl Broker {
                 at.out.push(id, purged);
             }
             Machine::Quorum(queue) => queue.append(Command::Purge { session }, at.out),
+            Machine::Remote(queue) => queue.append(Command::Purge { session }, at.out),
             Machine::Stream(_) => {}
         });
         Ok(())
@@ -390,10 +504,10 @@ impl Broker {
     pub(super) fn lease_ended(&mut self, id: QueueId, ctx: &mut Ctx<'_, Mq>) {
         let ended = |queue: &mut Queue| match &queue.machine {
             Machine::Classic(queue) => queue.lease_ended(),
-            Machine::Quorum(_) | Machine::Stream(_) => false,
+            Machine::Quorum(_) | Machine::Remote(_) | Machine::Stream(_) => false,
         };
         if self.queue_mut(id).is_some_and(ended) {
-            self.remove_queue(id, Gone::Expired, ctx);
+            self.let_go(id, Gone::Expired, ctx);
         }
     }
 
@@ -402,7 +516,7 @@ impl Broker {
     pub(super) fn arm_quorum_tick(&mut self, id: QueueId, ctx: &mut Ctx<'_, Mq>) {
         let ticks = |queue: &mut Queue| match &queue.machine {
             Machine::Quorum(queue) => queue.machine.settings.expires.is_some(),
-            Machine::Classic(_) | Machine::Stream(_) => false,
+            Machine::Classic(_) | Machine::Remote(_) | Machine::Stream(_) => false,
         };
         if self.queue_mut(id).is_some_and(ticks) {
             let costs = &self.profile.costs;
@@ -415,18 +529,24 @@ impl Broker {
         let now = ctx.now;
         let ended = |queue: &mut Queue| match &queue.machine {
             Machine::Quorum(queue) => queue.machine.lease_ended(now),
-            Machine::Classic(_) | Machine::Stream(_) => false,
+            Machine::Classic(_) | Machine::Remote(_) | Machine::Stream(_) => false,
         };
-        if self.queue_mut(id).is_some_and(ended) {
+        let ended = self.queue_mut(id).is_some_and(ended);
+        if ended && !self.is_clustered() {
             self.remove_queue(id, Gone::Expired, ctx);
         } else {
+            if ended {
+                // every member sees it; the leader says so
+                let epoch = self.queues[id.index()].epoch;
+                self.decree(Change::Remove { queue: id, epoch, why: Gone::Expired }, ctx);
+            }
             self.arm_quorum_tick(id, ctx);
         }
     }
 
     // ── exchanges and bindings ──
 
-    pub(super) fn declare_exchange(
+    pub(super) fn exchange_declared(
         &mut self,
         slot: u16,
         declare: &ExchangeDeclare,
@@ -437,7 +557,7 @@ impl Broker {
         Ok(())
     }
 
-    pub(super) fn delete_exchange(
+    pub(super) fn exchange_deleted(
         &mut self,
         slot: u16,
         exchange: &Name,
@@ -449,7 +569,7 @@ impl Broker {
         Ok(())
     }
 
-    pub(super) fn bind_exchange(
+    pub(super) fn exchange_bound(
         &mut self,
         slot: u16,
         bind: &Bind,
@@ -466,7 +586,7 @@ impl Broker {
         Ok(())
     }
 
-    pub(super) fn bind_queue(
+    pub(super) fn queue_bound(
         &mut self,
         peer: NodeId,
         slot: u16,
@@ -496,6 +616,21 @@ impl Broker {
 
     /// Sets a policy, or removes it when its definition is empty.
     pub(super) fn set_policy(&mut self, policy: Policy, ctx: &mut Ctx<'_, Mq>) {
+        if self.is_clustered() {
+            return self.submit(Change::Policy(Box::new(policy)), ctx);
+        }
+        // a node that stands alone shares no queue, so that there is nothing to be told apart
+        self.adopt(policy, ctx.now, &mut Out::default(), ctx);
+    }
+
+    /// A policy is set, at this time. What it makes of shared queues goes into `shared`.
+    pub(super) fn adopt(
+        &mut self,
+        policy: Policy,
+        at: Time,
+        shared: &mut Out,
+        ctx: &mut Ctx<'_, Mq>,
+    ) {
         self.policies.retain(|other| other.name != policy.name);
         if !policy.definition.is_empty() {
             self.policies.push(policy);
@@ -507,12 +642,14 @@ impl Broker {
             if self.settings_of(id) == Some(&settings) {
                 continue;
             }
-            self.with_queue(id, ctx.now, |queue, at| match &mut queue.machine {
-                Machine::Classic(queue) => queue.configure(settings, at),
+            let configure = Command::Configure(Box::new(settings.clone()));
+            self.with_queue(id, ctx.now, |queue, moment| match &mut queue.machine {
+                Machine::Classic(queue) => queue.configure(settings, moment),
+                Machine::Quorum(queue) if queue.shared => queue.apply(configure, at, shared),
                 Machine::Quorum(queue) => {
-                    queue.append(Command::Configure(Box::new(settings)), at.out);
+                    queue.append(configure, moment.out);
                 }
-                Machine::Stream(_) => {}
+                Machine::Remote(_) | Machine::Stream(_) => {}
             });
             self.carry_out(ctx);
             self.arm_quorum_tick(id, ctx);

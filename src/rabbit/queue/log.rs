@@ -24,6 +24,8 @@ pub(crate) struct Logged {
     declared: Time,
     /// The queue has no leader: it exists, but answers nothing.
     pub(crate) leaderless: bool,
+    /// Its log is the one that its cluster shares.
+    pub(crate) shared: bool,
 }
 
 /// What is put into the log.
@@ -51,6 +53,10 @@ pub(crate) enum Command {
         no_ack: bool,
     },
     Purge {
+        session: Session,
+    },
+    /// A declaration wants to know how many messages there are; of classic queues elsewhere.
+    Count {
         session: Session,
     },
     /// A channel is gone, with what it held in the order in which that comes back.
@@ -85,6 +91,7 @@ impl Logged {
             flush: profile.costs.quorum_flush,
             declared,
             leaderless: false,
+            shared: false,
         };
         if loaded {
             logged.declared = Time::MAX;
@@ -95,6 +102,10 @@ impl Logged {
     /// Appends a command. It is applied once it is on the disk.
     pub(crate) fn append(&mut self, command: Command, out: &mut Out) {
         if self.leaderless {
+            return;
+        }
+        if self.shared {
+            out.push(self.id, Effect::Propose(Box::new(command)));
             return;
         }
         if self.pending.is_empty() {
@@ -113,7 +124,8 @@ impl Logged {
         self.pending = pending;
     }
 
-    fn apply(&mut self, command: Command, now: Time, out: &mut Out) {
+    /// A command takes effect.
+    pub(crate) fn apply(&mut self, command: Command, now: Time, out: &mut Out) {
         let queue = &mut self.machine;
         match command {
             Command::Enqueue(incoming) => queue.enqueue(incoming, now, out),
@@ -132,6 +144,8 @@ impl Logged {
                 out.push(self.id, Effect::Purged { session, messages });
             }
             Command::Down { session, why, held } => queue.down(session, why, &held, now, out),
+            // a declaration asks the member at hand
+            Command::Count { .. } => {}
             Command::Expire => queue.expire(now, out),
             Command::DeadLetterDone { ticket } => {
                 if let Some((msg, why)) = queue.dead_letter_done(ticket, now, out) {

@@ -11,6 +11,7 @@ mod leveled;
 mod log;
 mod out;
 mod quorum;
+mod remote;
 mod settings;
 mod slab;
 mod stream;
@@ -19,6 +20,7 @@ pub(crate) use classic::{Classic, Moment};
 pub(crate) use consumers::{Consumer, Consumers, Subscription, Windows};
 pub(crate) use log::{Command, Logged};
 pub(crate) use out::{Effect, Handed, Out};
+pub(crate) use remote::Remote;
 pub(crate) use settings::Settings;
 pub(crate) use slab::{Entry, Handle};
 pub(crate) use stream::{Offset, Stream};
@@ -68,6 +70,8 @@ pub(crate) struct Incoming {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Machine {
     Classic(Box<Classic>),
+    /// A classic queue of another node.
+    Remote(Remote),
     Quorum(Box<Logged>),
     Stream(Box<Stream>),
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::slab::Handle;
-use super::{Origin, Session};
+use super::{Command, Origin, Session};
 use crate::kernel::Span;
 use crate::talk::{Death, Message, Note, QueueId, RabbitTimer};
 
@@ -47,6 +47,12 @@ pub(crate) enum Effect {
         session: Session,
         messages: u32,
     },
+    /// How many messages are ready, and how many consumers there are.
+    Counted {
+        session: Session,
+        ready: u32,
+        consumers: u32,
+    },
     /// The message is safe.
     Confirm(Origin),
     /// The message was not accepted.
@@ -71,6 +77,9 @@ pub(crate) enum Effect {
         ticket: u64,
     },
     Note(Note),
+    /// The queue is not, or not only, on this node: a command for the log that the cluster shares,
+    /// or for the node that has the queue.
+    Propose(Box<Command>),
     Arm(RabbitTimer, Span),
     Disarm(RabbitTimer),
 }

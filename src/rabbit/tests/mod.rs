@@ -133,7 +133,7 @@ impl Lab {
                     self.timers.remove(&timer);
                 }
                 Effect::Close(peer) => self.closed.push(peer),
-                Effect::Note(note) => self.note(note),
+                Effect::Note(note) | Effect::Fact(_, note) => self.note(note),
                 Effect::Work(_) => {}
             }
         }

@@ -18,7 +18,7 @@ pub(super) static RABBITMQ: Table = Table::new(
     "[rabbitmq]",
     "The RabbitMQ cluster: its nodes, settings and topology.",
     &[
-        or("nodes", Kind::Whole(1, 5), "1", "How many nodes the cluster has: 1, 3 or 5."),
+        or("nodes", Kind::Whole(1, 5), "1", "How many nodes the cluster has: 1, 3 or 5. With several they are called rabbit-1, rabbit-2 and so on; quorum queues have a member on each."),
         setting("consumer_timeout", Unit::Milliseconds, "1800000", "rabbitmq.conf `consumer_timeout`: how long a delivery may stay unacknowledged."),
         setting("heartbeat", Unit::Seconds, "60", "rabbitmq.conf `heartbeat`: the interval that the broker suggests; 0 switches it off."),
         setting("channel_tick_interval", Unit::Milliseconds, "60000", "rabbitmq.conf `channel_tick_interval`: how often channels look for deliveries that are too old."),
@@ -74,6 +74,7 @@ static QUEUE: Table = Table::new(
         or("exclusive", Kind::Bool, "false", "Only the connection that declares it may use it."),
         or("auto_delete", Kind::Bool, "false", "It goes with its last consumer."),
         or("exists", Kind::Bool, "true", "It is there from the beginning, with its bindings; otherwise once a client has declared it (`declares`)."),
+        may("node", Kind::Ref(Space::Broker), "Classic queues of a cluster: the node that it lives on; otherwise the first, or the one whose client declares it."),
         or("arguments", Kind::Table(&QUEUE_ARGUMENTS), "{}", "Its `x-arguments`, with the numbers that RabbitMQ takes: milliseconds, counts, bytes."),
     ],
 )

@@ -15,17 +15,50 @@ const NEEDS: [(&str, &str); 2] = [
 pub(super) fn check(tree: &Tree, problems: &mut Problems) {
     let Some(rabbit) = tree.table("rabbitmq") else { return };
     if rabbit.number::<u32>("nodes") > 1 {
-        let title = "only a single broker node is simulated so far";
-        problems.push(
-            Problem::error(rabbit.spot_of("nodes"), title)
-                .help("leave `nodes` out; quorum queues have one member then"),
-        );
+        cluster(rabbit, problems);
     }
     let profile = profile(tree);
     for table in rabbit.tables("queue") {
         refused(table, &profile, problems);
         denied(table, tree, &profile, problems);
         ignored(table, tree, &profile, problems);
+    }
+}
+
+/// What this model does not have in a cluster.
+fn cluster(rabbit: &Tree, problems: &mut Problems) {
+    if rabbit.number::<u32>("nodes").is_multiple_of(2) {
+        let title = "a cluster of an even number of nodes is not simulated";
+        problems.push(
+            Problem::error(rabbit.spot_of("nodes"), title)
+                .help("write 1, 3 or 5: a majority needs it"),
+        );
+    }
+    for table in rabbit.tables("queue") {
+        let name = table.name();
+        match table.text("type") {
+            Some("quorum") if table.has("node") => {
+                let title = format!("the quorum queue `{name}` lives on all nodes");
+                problems.push(
+                    Problem::error(table.spot_of("node"), title)
+                        .help("leave `node` out; a classic queue lives on one node"),
+                );
+            }
+            _ if table.has("node") && !table.flag("exists") => {
+                let title = format!("`{name}` will live on the node whose client declares it");
+                problems.push(
+                    Problem::error(table.spot_of("node"), title)
+                        .help("give that client the `broker`, and leave `node` out here"),
+                );
+            }
+            _ => {}
+        }
+        if table.text("node") == Some("rabbit") {
+            let title = "a classic queue lives on one node, and `rabbit` is all of them";
+            problems.push(
+                Problem::error(table.spot_of("node"), title).help("write node = \"rabbit-2\""),
+            );
+        }
     }
 }
 

@@ -82,6 +82,10 @@ impl Classic {
     // ── in ──
 
     /// A publish arrives. Source: `maybe_deliver_or_enqueue/3`, `deliver_or_enqueue/3`.
+    pub(crate) fn id(&self) -> QueueId {
+        self.id
+    }
+
     pub(crate) fn publish(&mut self, incoming: Incoming, at: &mut Moment<'_>) {
         let Incoming { message, ttl, origin, from, .. } = incoming;
         let size = u64::from(message.publication.size);

@@ -66,6 +66,12 @@ impl Quorum {
         }
     }
 
+    /// A new leader begins: what was under way under the one before is sent again.
+    pub(crate) fn resend_dead_letters(&mut self, out: &mut Out) {
+        self.dead.iter_mut().for_each(|dead| dead.under_way = false);
+        self.send_dead_letters(out);
+    }
+
     /// The target has the dead letter. Returns what it was.
     pub(crate) fn dead_letter_done(
         &mut self,

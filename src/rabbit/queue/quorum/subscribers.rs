@@ -93,6 +93,18 @@ impl Quorum {
         self.serve(now, out);
     }
 
+    /// As [`Quorum::down`], for all sessions that are `gone`.
+    pub(crate) fn down_all(&mut self, gone: impl Fn(Session) -> bool, now: Time, out: &mut Out) {
+        let consuming = self.consumers.iter().map(|(_, consumer)| consumer.session);
+        let holding = self.held().into_iter().map(|entry| entry.session);
+        let mut sessions: Vec<Session> = consuming.chain(holding).filter(|it| gone(*it)).collect();
+        sessions.sort_unstable();
+        sessions.dedup();
+        for session in sessions {
+            self.down(session, Returned::Connection, &[], now, out);
+        }
+    }
+
     pub(super) fn active(&self) -> Option<(u32, &Consumer)> {
         self.consumers.iter().find(|(_, it)| matches!(it.state, State::Up | State::Quiescing))
     }

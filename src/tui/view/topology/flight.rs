@@ -44,6 +44,7 @@ fn word(msg: Option<&Msg>) -> Option<(String, Option<MessageId>)> {
             Frame::Heartbeat => None,
             _ => plain("set-up"),
         },
+        Some(Msg::Cluster(_)) => plain("cluster"),
         Some(Msg::Call { msg, .. }) => carries(*msg),
         Some(Msg::CallDone { ok: true, .. }) => plain("ok"),
         Some(Msg::CallDone { ok: false, .. }) => plain("failed"),
