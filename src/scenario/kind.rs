@@ -304,6 +304,15 @@ impl Kind {
 
     fn read_single(&self, raw: &Raw, key: &str, problems: &mut Problems) -> Option<Datum> {
         let read = match (self, &raw.value) {
+            // reports print names and texts, and a terminal obeys what it is sent
+            (Kind::Name, RawValue::Text(text)) if text.chars().any(char::is_control) => {
+                Err(Wrong::new("a name may not have control characters or line ends"))
+            }
+            (Kind::Text | Kind::Ref(_), RawValue::Text(text))
+                if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) =>
+            {
+                Err(Wrong::new("a text may not have control characters"))
+            }
             (Kind::Text | Kind::Ref(_), RawValue::Text(text)) => Ok(Datum::Text(text.clone())),
             (Kind::Name, RawValue::Text(text)) if text.trim().is_empty() => {
                 Err(Wrong::new("a name may not be empty"))

@@ -129,7 +129,7 @@ fn files_that_are_no_scenarios() {
 
 #[test]
 fn lines_that_are_no_toml() {
-    insta::assert_snapshot!(read(&[
+    let page = read(&[
         ("a duration without quotes", with(&[("\"20ms\"", "20ms")])),
         ("a text without quotes", with(&[("name = \"worker\"", "name = worker")])),
         ("a quote that is not closed", with(&[("\"orders\"\ntype", "\"orders\ntype")])),
@@ -149,12 +149,13 @@ fn lines_that_are_no_toml() {
             ]),
         ),
         ("a thousand lists in one another", and(&format!("deep = {}", "[".repeat(1_000)))),
-    ]));
+    ]);
+    insta::assert_snapshot!(page);
 }
 
 #[test]
 fn keys_that_nobody_knows_or_nobody_wrote() {
-    insta::assert_snapshot!(read(&[
+    let page = read(&[
         ("a typing error", with(&[("prefetch", "prefetsch")])),
         ("a word of another library", with(&[("prefetch", "prefetch_count")])),
         ("a word of nowhere", with(&[("prefetch", "colour")])),
@@ -163,7 +164,7 @@ fn keys_that_nobody_knows_or_nobody_wrote() {
         ("several tables where there is one", with(&[("[expect]", "[[expect]]")])),
         (
             "a list in place of a table",
-            with(&[("{ takes = \"20ms\", effect = \"charge\" }", "[1]")])
+            with(&[("{ takes = \"20ms\", effect = \"charge\" }", "[1]")]),
         ),
         ("keys that must be there", and("[[consumer]]\n")),
         (
@@ -173,13 +174,17 @@ fn keys_that_nobody_knows_or_nobody_wrote() {
         ),
         ("a name that is a number", with(&[("name = \"worker\"", "name = 7")])),
         ("an empty name", with(&[("name = \"worker\"", "name = \"\"")])),
+        ("a name that would clear the screen", {
+            with(&[("name = \"worker\"", "name = \"\\u001b[2Jworker\"")])
+        }),
         ("a table that begins with the wrong word", with(&[("[[rabbitmq.queue]]", "[[queue]]")])),
-    ]));
+    ]);
+    insta::assert_snapshot!(page);
 }
 
 #[test]
 fn wrong_units_and_numbers_out_of_range() {
-    insta::assert_snapshot!(read(&[
+    let page = read(&[
         ("a duration without a unit", with(&[("\"10s\"", "10")])),
         ("a unit that does not exist", with(&[("\"10s\"", "\"10 fortnights\"")])),
         ("a unit with another name", with(&[("\"20ms\"", "\"20 millis\"")])),
@@ -208,23 +213,24 @@ fn wrong_units_and_numbers_out_of_range() {
             "a range from long to short",
             with(&[("takes = \"20ms\"", "takes = { uniform = [\"5ms\", \"1ms\"] }")]),
         ),
-    ]));
+    ]);
+    insta::assert_snapshot!(page);
 }
 
 #[test]
 fn names_that_lead_nowhere_or_to_two() {
-    insta::assert_snapshot!(read(&[
+    let page = read(&[
         ("a dangling queue", with(&[("queue = \"orders\"", "queue = \"oders\"")])),
         (
             "a dangling queue that resembles nothing",
-            with(&[("queue = \"orders\"", "queue = \"x\"")])
+            with(&[("queue = \"orders\"", "queue = \"x\"")]),
         ),
-        ("a dangling exchange", with(&[("{ routing_key", "{ exchange = \"events\", routing_key")]),),
+        ("a dangling exchange", with(&[("{ routing_key", "{ exchange = \"events\", routing_key")])),
         ("an instance too many", with(&[("crash = \"worker-1\"", "crash = \"worker-3\"")])),
         ("a queue that is to crash", with(&[("crash = \"worker-1\"", "crash = \"orders\"")])),
         (
             "a service that nobody declares",
-            with(&[("crash = \"worker-1\"", "outage = \"charge\"")])
+            with(&[("crash = \"worker-1\"", "outage = \"charge\"")]),
         ),
         ("two queues with one name", and("[[rabbitmq.queue]]\nname = \"orders\"\n")),
         ("two participants with one name", with(&[("\"checkout\"", "\"worker-2\"")])),
@@ -234,12 +240,13 @@ fn names_that_lead_nowhere_or_to_two() {
             "a broken scenario and a dangling name: both",
             with(&[("prefetch", "prefetsch"), ("queue = \"orders\"", "queue = \"oders\"")]),
         ),
-    ]));
+    ]);
+    insta::assert_snapshot!(page);
 }
 
 #[test]
 fn combinations_that_cannot_be() {
-    insta::assert_snapshot!(read(&[
+    let page = read(&[
         (
             "properties that a quorum queue cannot have",
             with(&[(
@@ -263,7 +270,7 @@ fn combinations_that_cannot_be() {
         ),
         (
             "a retry that does not say how",
-            with(&[("prefetch", "on_failure = \"retry\"\nprefetch")])
+            with(&[("prefetch", "on_failure = \"retry\"\nprefetch")]),
         ),
         (
             "a copy that waits for confirms on a plain channel",
@@ -285,13 +292,14 @@ fn combinations_that_cannot_be() {
                  [[rabbitmq.queue]]\nname = \"one\"\nnode = \"rabbit\"\n\
                  [[rabbitmq.queue]]\nname = \"later\"\nnode = \"rabbit-2\"\nexists = false\n"),
         ),
-    ]));
+    ]);
+    insta::assert_snapshot!(page);
 }
 
 #[test]
 fn faults_that_contradict_each_other() {
     let fault = |text: &str| and(&format!("[[fault]]\n{text}\n"));
-    insta::assert_snapshot!(read(&[
+    let page = read(&[
         ("a crash of what is down", fault("at = \"1200ms\"\ndo = { crash = \"worker-1\" }")),
         ("a restart of what is up", fault("at = \"3s\"\ndo = { restart = \"worker\" }")),
         ("a stop of what is paused", {
@@ -326,12 +334,13 @@ fn faults_that_contradict_each_other() {
         ("a group where one is meant", {
             fault("when = \"m7 is delivered to worker\"\ndo = { crash = \"checkout\" }")
         }),
-    ]));
+    ]);
+    insta::assert_snapshot!(page);
 }
 
 #[test]
 fn expectations_of_nothing() {
-    insta::assert_snapshot!(read(&[
+    let page = read(&[
         ("a guarantee that nobody judges", with(&[("stuck =", "stuk =")])),
         ("a verdict that there is not", with(&[("\"holds\"", "\"hold\"")])),
         ("a guarantee that is a number", with(&[("\"holds\"", "\">= 3\"")])),
@@ -342,17 +351,18 @@ fn expectations_of_nothing() {
             let more = "enqueud = 5\nleak = \"maybe\"\n";
             with(&[("[expect]\n", &format!("[expect]\n{more}"))])
         }),
-    ]));
+    ]);
+    insta::assert_snapshot!(page);
 }
 
 #[test]
 fn what_is_legal_and_surprising() {
-    insta::assert_snapshot!(read(&[
+    let page = read(&[
         ("more messages than time", with(&[("messages = 100", "messages = 1_000_000_000")])),
         ("a queue that nobody reads", and("[[rabbitmq.queue]]\nname = \"audit\"\n")),
         (
             "a key that no queue has",
-            with(&[("routing_key = \"orders\"", "routing_key = \"order\"")])
+            with(&[("routing_key = \"orders\"", "routing_key = \"order\"")]),
         ),
         (
             "dead letters for nobody",
@@ -363,12 +373,13 @@ fn what_is_legal_and_surprising() {
         ),
         ("settings without an effect", with(&[("confirm = true", "on_nack = \"give-up\"")])),
         ("something put right after the end", with(&[("\"500ms\"", "\"20s\"")])),
-    ]));
+    ]);
+    insta::assert_snapshot!(page);
 }
 
 #[test]
 fn runs_that_are_too_large() {
-    insta::assert_snapshot!(read(&[
+    let page = read(&[
         ("more messages than numbers", with(&[("messages = 100", "messages = 5_000_000_000")])),
         ("more with all instances", {
             with(&[("messages = 100", "messages = 4_000_000_000\ninstances = 2")])
@@ -380,7 +391,8 @@ fn runs_that_are_too_large() {
                 )
             })
         }),
-    ]));
+    ]);
+    insta::assert_snapshot!(page);
     let billion = with(&[("messages = 100", "messages = 1_000_000_000"), ("50/s", "1000000000/s")]);
     let (scenario, _) = Scenario::load("shop.toml", &billion, &[]).expect("it is possible");
     let needed = scenario.estimate().judged;
