@@ -43,21 +43,26 @@ impl Entry {
 
 const ABSENT: u32 = u32::MAX;
 
+/// Later than everything.
+const NEVER: Entry = Entry(u128::MAX);
+
 /// The heap. `place[channel]` is the position of a channel in it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Agenda {
+    /// `len` entries, and some of [`NEVER`], so that whoever has a child has four.
     heap: Vec<Entry>,
+    len: usize,
     place: Vec<u32>,
 }
 
 impl Agenda {
     /// The earliest channel.
     pub(crate) fn first(&self) -> Option<(Due, u32)> {
-        self.heap.first().map(|entry| (entry.due(), entry.channel()))
+        self.heap.first().filter(|entry| **entry != NEVER).map(|it| (it.due(), it.channel()))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.heap.len()
+        self.len
     }
 
     /// Sets when `channel` is due, whether or not it was there before.
@@ -73,8 +78,10 @@ impl Agenda {
         let entry = Entry::new(due, channel);
         let at = self.place[index];
         if at == ABSENT {
-            self.heap.push(entry);
-            self.rise(self.heap.len() - 1, entry);
+            self.len += 1;
+            // the last one may be an only child
+            self.heap.resize(self.heap.len().max(self.len + 3), NEVER);
+            self.rise(self.len - 1, entry);
         } else if entry < self.heap[at as usize] {
             self.rise(at as usize, entry);
         } else {
@@ -89,9 +96,10 @@ impl Agenda {
             return;
         }
         self.place[channel as usize] = ABSENT;
-        let Some(last) = self.heap.pop() else { return };
         let at = at as usize;
-        if at == self.heap.len() {
+        self.len -= 1;
+        let last = std::mem::replace(&mut self.heap[self.len], NEVER);
+        if at == self.len {
             return;
         }
         if last < self.heap[at] {
@@ -121,26 +129,19 @@ impl Agenda {
     fn sink(&mut self, mut at: usize, entry: Entry) {
         loop {
             let child = 4 * at + 1;
-            let (least, its) = if let Some(&[a, b, c, d]) =
-                self.heap.get(child..).and_then(|rest| rest.first_chunk())
-            {
-                // a knockout of two rounds, which compiles to conditional moves
-                let (left, l) = if b < a { (1, b) } else { (0, a) };
-                let (right, r) = if d < c { (3, d) } else { (2, c) };
-                let (least, its) = if r < l { (right, r) } else { (left, l) };
-                (child + least, its)
-            } else {
-                let rest = self.heap.iter().enumerate().skip(child);
-                match rest.min_by_key(|(_, entry)| **entry) {
-                    Some((least, its)) => (least, *its),
-                    None => break,
-                }
+            let Some(&[a, b, c, d]) = self.heap.get(child..).and_then(|rest| rest.first_chunk())
+            else {
+                break;
             };
+            // a knockout of two rounds, which compiles to conditional moves
+            let (left, l) = if b < a { (1, b) } else { (0, a) };
+            let (right, r) = if d < c { (3, d) } else { (2, c) };
+            let (least, its) = if r < l { (right, r) } else { (left, l) };
             if entry <= its {
                 break;
             }
             self.put(at, its);
-            at = least;
+            at = child + least;
         }
         self.put(at, entry);
     }

@@ -63,12 +63,13 @@ impl Broker {
             }
             return;
         }
-        let ttl = route.ttl;
-        for &queue in &route.targets {
-            let message = message.clone();
-            let incoming = Incoming { message, ttl, origin, from: None, inherited: 0 };
-            self.enqueue(queue, incoming, ctx.now);
+        let incoming =
+            |message| Incoming { message, ttl: route.ttl, origin, from: None, inherited: 0 };
+        let Some((last, others)) = route.targets.split_last() else { return };
+        for &queue in others {
+            self.enqueue(queue, incoming(message.clone()), ctx.now);
         }
+        self.enqueue(*last, incoming(message), ctx.now);
     }
 
     /// Hands a message to one queue.
