@@ -197,8 +197,10 @@ impl Broker {
     /// Carries out what queues asked for, and sends the confirms that came of it.
     fn finish(&mut self, ctx: &mut Ctx<'_, Mq>) {
         self.carry_out(ctx);
-        self.send_confirms(ctx);
-        self.carry_out(ctx);
+        if !self.listed.is_empty() {
+            self.send_confirms(ctx);
+            self.carry_out(ctx);
+        }
     }
 
     fn receive(&mut self, peer: NodeId, request: Request, ctx: &mut Ctx<'_, Mq>) {
