@@ -23,7 +23,7 @@
 //! Sources: docs `quorum-queues`, "Leader election and failure handling"; rabbitmq/ra
 //! `docs/internals/INTERNALS.md`; rabbitmq/aten (the failure detector); `rabbit_fifo_client.erl`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::broker::Image;
 use super::queue::{Command, Effect, Origin, Session};
@@ -62,8 +62,9 @@ pub(crate) enum Word {
     Severed { nth: u32 },
     /// Both have forgotten it.
     Mended { nth: u32 },
-    /// For a classic queue of the receiver.
-    Command { queue: QueueId, epoch: u32, command: Command },
+    /// For a classic queue of the receiver, from a channel of this client; of nobody when a dead
+    /// letter comes.
+    Command { peer: Option<NodeId>, queue: QueueId, epoch: u32, command: Command },
     /// From a classic queue of the sender.
     Effect { queue: QueueId, epoch: u32, effect: Effect },
 }
@@ -156,6 +157,7 @@ impl Stream {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Early {
     pub(crate) from: NodeId,
+    pub(crate) peer: Option<NodeId>,
     pub(crate) queue: QueueId,
     pub(crate) epoch: u32,
     pub(crate) command: Command,
@@ -196,6 +198,8 @@ pub(crate) struct Member {
     severed_by: Vec<u32>,
     /// Publishes to classic queues of other members without an answer.
     owed: VecDeque<(NodeId, Origin)>,
+    /// Channels of other members that classic queues here serve, and their clients.
+    guests: BTreeMap<Session, NodeId>,
     /// Commands for classic queues whose declaration is not applied here yet.
     pub(crate) early: Vec<Early>,
 }
@@ -222,6 +226,7 @@ impl Member {
             severed: vec![false; count],
             severed_by: vec![0; count],
             owed: VecDeque::new(),
+            guests: BTreeMap::new(),
             early: Vec::new(),
         }
     }
@@ -372,6 +377,28 @@ impl Member {
         lost.into_iter().map(|(_, origin)| origin).collect()
     }
 
+    /// A channel of another member is served here.
+    pub(crate) fn welcomes(&mut self, guest: Session, peer: NodeId) {
+        self.guests.insert(guest, peer);
+    }
+
+    /// Whose channel of another member that is.
+    pub(crate) fn guest(&self, session: Session) -> Option<NodeId> {
+        self.guests.get(&session).copied()
+    }
+
+    /// A channel of another member is gone.
+    pub(crate) fn sees_off(&mut self, guest: Session) {
+        self.guests.remove(&guest);
+    }
+
+    /// All channels of a member are gone.
+    pub(crate) fn see_off_all(&mut self, node: NodeId) {
+        let members = self.raft.members();
+        let of = |session: &Session| members[usize::from(session.slot) % members.len()];
+        self.guests.retain(|session, _| of(session) != node);
+    }
+
     /// The process goes down.
     pub(crate) fn lose(&mut self, synced_only: bool) {
         self.raft.lose(synced_only);
@@ -383,6 +410,7 @@ impl Member {
         self.severed_by.fill(0);
         self.outbox.clear();
         self.owed.clear();
+        self.guests.clear();
         self.early.clear();
     }
 }

@@ -190,6 +190,11 @@ impl Broker {
         self.leads()
     }
 
+    /// How many entries of its cluster's log it keeps; none when it stands alone.
+    pub fn log_entries(&self) -> u64 {
+        self.logged()
+    }
+
     /// The connections that are open.
     pub fn connections(&self) -> impl Iterator<Item = ConnectionView> {
         (0..self.peers() as u32).filter_map(|index| self.connection(NodeId(index)))

@@ -297,12 +297,17 @@ impl<C: Clone> Raft<C> {
             }
             Message::Appended { term, ok, matched } => self.appended(from, term, ok, matched, out),
             Message::Snapshot { term, last, state } => {
-                if self.hear(from, term, out) && last.1 > self.applied {
+                if !self.hear(from, term, out) {
+                    return;
+                }
+                if last.1 > self.applied {
                     self.log.restart_after(last);
                     (self.commit, self.applied) = (last.1, last.1);
                     out.push(Output::Restore(state));
-                    out.push(Output::Sync);
                 }
+                // what is applied here the leader has committed; a snapshot is written at once
+                let matched = self.applied;
+                out.push(Output::Send(from, Message::Appended { term, ok: true, matched }));
             }
         }
     }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use redeliver::client::{ConnectionConfig, ConsumerConfig, Pacing, ProducerConfig, Script, Target};
 use redeliver::kernel::{Dist, Fault, Link, NodeId, Span, Time};
 use redeliver::rabbit::{self, Profile};
+use redeliver::scenario::{Met, Scenario};
 use redeliver::system::{Run, SystemBuilder};
 use redeliver::talk::{Note, QueueDeclare, Value};
 
@@ -151,6 +152,140 @@ fn what_a_consumer_at_a_lost_node_held_comes_back() {
     assert_eq!(count(&run, "elected"), 1, "the leader stays");
     assert_eq!(count(&run, "confirmed"), MESSAGES as usize);
     assert_eq!(missing(&run), Vec::<u32>::new());
+}
+
+/// A cluster of three nodes, with `rest`.
+fn shop(rest: &str) -> Scenario {
+    let text = format!(
+        "title = \"a cluster\"\nprofile = \"rabbitmq-4.2\"\nhorizon = \"30s\"\n\
+         [rabbitmq]\nnodes = 3\n{rest}"
+    );
+    let loaded = Scenario::load("cluster", &text, &[]);
+    loaded.unwrap_or_else(|problems| panic!("{problems}")).0
+}
+
+#[track_caller]
+fn keeps_its_word(scenario: &Scenario) {
+    for seed in 1..=20 {
+        let outcome = scenario.judge_with(seed, 1_000_000, &mut ());
+        for it in scenario.expectations() {
+            let found = it.found(&outcome);
+            assert_eq!(it.met(&outcome), Met::Yes, "seed {seed}: {} is {found}", it.name);
+        }
+    }
+}
+
+#[test]
+fn what_a_client_declares_is_there_for_all_nodes_and_outlives_the_leader() {
+    keeps_its_word(&shop(
+        r#"
+[[rabbitmq.exchange]]
+name = "shop"
+[[rabbitmq.queue]]
+name = "orders"
+type = "quorum"
+exists = false
+[[rabbitmq.binding]]
+source = "shop"
+destination = "orders"
+routing_key = "order"
+[[producer]]
+name = "checkout"
+broker = "rabbit-2"
+declares = ["orders"]
+publish = { exchange = "shop", routing_key = "order" }
+messages = 200
+rate = "50/s"
+confirm = true
+[[consumer]]
+name = "worker"
+broker = "rabbit-3"
+declares = ["orders"]
+queue = "orders"
+handler = { effect = "charge" }
+[[service]]
+name = "charge"
+[[fault]]
+at = "2s"
+do = { crash = "rabbit-1" }
+[expect]
+no-loss = "holds"
+confirmed = 200
+effects = 200
+"#,
+    ));
+}
+
+#[test]
+fn an_alarm_of_one_node_stops_publishers_at_all_nodes() {
+    let scenario = shop(
+        r#"
+[[rabbitmq.queue]]
+name = "orders"
+type = "quorum"
+[[producer]]
+name = "checkout"
+broker = "rabbit-2"
+publish = { routing_key = "orders" }
+messages = 100
+rate = "100/s"
+confirm = true
+[[fault]]
+at = "300ms"
+do = { alarm = "rabbit-3" }
+for = "3s"
+[expect]
+no-loss = "holds"
+confirmed = 100
+"#,
+    );
+    keeps_its_word(&scenario);
+    let run = scenario.system().run(1, 1_000_000);
+    assert_eq!((count(&run, "blocked"), count(&run, "unblocked")), (1, 1));
+}
+
+#[test]
+fn the_log_stays_short_and_a_node_that_missed_too_much_gets_a_snapshot() {
+    let scenario = shop(
+        r#"
+[[rabbitmq.queue]]
+name = "orders"
+type = "quorum"
+[[producer]]
+name = "checkout"
+broker = "rabbit-2"
+publish = { routing_key = "orders" }
+messages = 12000
+rate = "2000/s"
+confirm = true
+[[consumer]]
+name = "worker"
+broker = "rabbit-3"
+queue = "orders"
+prefetch = 100
+handler = { effect = "charge" }
+[[service]]
+name = "charge"
+[[fault]]
+at = "200ms"
+do = { crash = "rabbit-1" }
+restart_after = "5500ms"
+[expect]
+no-loss = "holds"
+confirmed = 12000
+"#,
+    );
+    let run = scenario.system().run(1, 10_000_000);
+    let brokers: Vec<_> =
+        run.last().world().nodes().filter_map(|(_, node)| node.as_broker()).collect();
+    assert_eq!(brokers.len(), 3);
+    for broker in brokers {
+        let entries = broker.log_entries();
+        assert!(entries <= 8_192, "{entries}");
+        let queue = broker.queues().next().expect("it is there");
+        assert_eq!((queue.ready, queue.unacked), (0, 0));
+    }
+    assert_eq!(count(&run, "confirmed"), 12_000);
 }
 
 proptest! {

@@ -115,6 +115,8 @@ fn assert_healthy(swarm: impl Iterator<Item = (u64, Scenario)>) {
 /// What a cluster does for the swarm: which nodes there are, and what goes wrong with them.
 struct Cluster {
     nodes: u64,
+    /// Links were cut: no others are, since a link cannot be cut twice.
+    cut: bool,
 }
 
 impl Cluster {
@@ -131,7 +133,7 @@ impl Cluster {
     }
 
     /// Something that happens to a node, or between nodes; each time to another.
-    fn fault(&self, nth: u64, draw: &mut Draw) -> String {
+    fn fault(&mut self, nth: u64, draw: &mut Draw) -> String {
         let victim = 1 + (draw.seed + nth) % self.nodes;
         let other = 1 + victim % self.nodes;
         let others: Vec<String> = (1..=self.nodes)
@@ -140,8 +142,13 @@ impl Cluster {
             .collect();
         let others = others.join(", ");
         // shorter and longer than it takes the others to notice
-        let lasts = if draw.below(2) == 0 { draw.below(1_000) } else { 5_000 + draw.below(5_000) };
-        match draw.below(7) {
+        let lasts = match draw.below(2) {
+            0 => 1 + draw.below(1_000),
+            _ => 5_000 + draw.below(5_000),
+        };
+        let what = draw.below(if self.cut { 5 } else { 7 });
+        self.cut |= what >= 5;
+        match what {
             0 => format!("{{ crash = \"rabbit-{victim}\" }}\nrestart_after = \"{lasts}ms\""),
             1 => format!("{{ power-loss = \"rabbit-{victim}\" }}\nrestart_after = \"{lasts}ms\""),
             2 => format!("{{ stop = \"rabbit-{victim}\" }}\nrestart_after = \"{lasts}ms\""),
@@ -160,7 +167,7 @@ impl Cluster {
 /// A scenario with settings and faults drawn from a seed.
 fn swarm(seed: u64, nodes: u64) -> String {
     let mut draw = Draw { seed, nth: 0 };
-    let cluster = Cluster { nodes };
+    let mut cluster = Cluster { nodes, cut: false };
     let quorum = draw.below(2) == 0;
     let kind = if quorum { "quorum" } else { "classic" };
     let mut arguments = vec![

@@ -23,7 +23,8 @@ impl Ledger {
         queue: QueueId,
         to: NodeId,
     ) {
-        if self.node(to).closed {
+        // what another node of its cluster had under way meanwhile is nobody's mistake
+        if self.node(to).closed == Some(case.node) {
             let what = (Class::ClosedChannel, Point::Delivery, How::Closed);
             self.breach(case, what, Some(msg), Some(queue), Some(to));
         }

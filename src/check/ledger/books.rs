@@ -12,8 +12,8 @@ pub(in crate::check) struct NodeBook {
     pub(in crate::check) session: u16,
     /// What it holds unacknowledged in this session.
     pub(in crate::check) unacked: u32,
-    /// The broker closed its connection or channel, and it has not come back since.
-    pub(in crate::check) closed: bool,
+    /// Which broker closed its connection or channel; it has not come back since.
+    pub(in crate::check) closed: Option<NodeId>,
     /// An alarm blocks it.
     pub(in crate::check) blocked: bool,
     pub(in crate::check) down: bool,

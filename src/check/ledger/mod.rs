@@ -157,14 +157,14 @@ impl Ledger {
                 let node = self.node(peer);
                 node.session = node.session.wrapping_add(1);
                 node.unacked = 0;
-                node.closed = false;
+                node.closed = None;
             }
             Note::Unsubscribed { queue, .. } => {
                 let queue = self.queue(queue);
                 queue.consumers = queue.consumers.saturating_sub(1);
             }
             Note::ChannelClosed { peer, .. } | Note::ConnectionClosed { peer, .. } => {
-                self.node(peer).closed = true;
+                self.node(peer).closed = Some(case.node);
             }
             Note::Blocked { peer } => self.node(peer).blocked = true,
             Note::Unblocked { peer } => self.node(peer).blocked = false,
@@ -178,7 +178,7 @@ impl Ledger {
             Note::Settled { msg, how } => self.settled(case, msg, how),
             Note::Retried { msg, .. } => self.leave_trail(case, msg, trail::RETRIED),
             Note::Parked { msg } => self.book.cell(msg).set(fact::PARKED),
-            Note::Connected { .. } => self.node(case.node).closed = false,
+            Note::Connected { .. } => self.node(case.node).closed = None,
             Note::Replied { msg } => self.leave_trail(case, msg, trail::REPLIED),
             Note::Answered { msg, .. } => self.answered(case, msg),
             Note::Unknown { .. }

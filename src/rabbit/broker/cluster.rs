@@ -48,6 +48,11 @@ impl Broker {
         self.cluster.as_ref().is_some_and(|member| member.raft.is_leader())
     }
 
+    /// How many entries of the log are here.
+    pub(in crate::rabbit) fn logged(&self) -> u64 {
+        self.cluster.as_ref().map_or(0, |member| member.raft.log().len())
+    }
+
     /// The first of the session slots that are this node's, and how far they are apart.
     pub(super) fn slots_of_sessions(&self) -> (usize, usize) {
         match &self.cluster {
@@ -343,6 +348,19 @@ impl Broker {
         match effect.session().map(|session| member.node_of(session)) {
             Some(node) if node != ctx.me => {
                 if here {
+                    if let Effect::Deliver { session, handed, .. }
+                    | Effect::Fetched { session, handed: Some(handed), .. } = effect
+                        && let Some(to) = member.guest(*session)
+                    {
+                        let (msg, redelivered) = (handed.message.id, handed.redelivered);
+                        let no_ack = handed.no_ack;
+                        ctx.note(Note::Pushed { msg, queue, to, redelivered, no_ack });
+                    }
+                    if let Effect::Consuming { session, .. } = effect
+                        && let Some(peer) = member.guest(*session)
+                    {
+                        ctx.note(Note::Subscribed { peer, queue });
+                    }
                     self.tell(node, word(), ctx);
                 }
                 false

@@ -41,7 +41,10 @@ impl Broker {
             Effect::Consuming { session, cookie } => {
                 if let Some(consumer) = self.channel(session).and_then(|it| it.consumer(cookie)) {
                     let consumer_tag = consumer.tag.clone();
-                    if let Some(peer) = self.channel(session).map(|channel| channel.peer) {
+                    // a queue that lives elsewhere has told the observer
+                    let elsewhere = self.cluster.is_some() && self.is_elsewhere(queue);
+                    let peer = self.channel(session).map(|channel| channel.peer);
+                    if let Some(peer) = peer.filter(|_| !elsewhere) {
                         ctx.note(Note::Subscribed { peer, queue });
                     }
                     self.reply(session, Frame::ConsumeOk { consumer_tag }, ctx);

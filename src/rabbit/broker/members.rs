@@ -7,7 +7,7 @@ use crate::rabbit::channel::Channel;
 use crate::rabbit::cluster::{Change, Early, Source, Stamped, TICK, Word};
 use crate::rabbit::connection::Asking;
 use crate::rabbit::error::ChannelError;
-use crate::rabbit::queue::{Command, Effect, Machine, Session};
+use crate::rabbit::queue::{Command, Effect, Machine, Session, Subscription};
 use crate::raft::Message;
 use crate::talk::{Frame, Method, Mq, Note, Parcel, QueueId, RabbitTimer, Returned, Timer};
 
@@ -111,8 +111,9 @@ impl Broker {
                     member.mends(place, Some(*nth));
                 }
             }
-            Word::Command { queue, epoch, command } => {
-                self.command(from, *queue, *epoch, command.clone(), ctx);
+            Word::Command { peer, queue, epoch, command } => {
+                let (peer, queue, epoch, command) = (*peer, *queue, *epoch, command.clone());
+                self.command(Early { from, peer, queue, epoch, command }, ctx);
             }
             Word::Effect { queue, epoch, effect } => {
                 if let Effect::Confirm(origin) | Effect::Refuse(origin) = effect
@@ -204,36 +205,46 @@ impl Broker {
             }
         }
         if reached {
-            self.tell(home, Word::Command { queue, epoch, command }, ctx);
+            let session = match &command {
+                Command::Consume(wanted) => Some(wanted.session),
+                Command::Fetch { session, .. } => Some(*session),
+                _ => None,
+            };
+            let channel = session.and_then(|session| self.channel(session));
+            let peer = channel.map(|channel| channel.peer);
+            self.tell(home, Word::Command { peer, queue, epoch, command }, ctx);
         }
     }
 
     /// A channel of another member wants something of a classic queue here.
-    fn command(
-        &mut self,
-        from: NodeId,
-        queue: QueueId,
-        epoch: u32,
-        command: Command,
-        ctx: &mut Ctx<'_, Mq>,
-    ) {
-        let detaches = matches!(command, Command::Cancel { .. } | Command::Down { .. });
+    fn command(&mut self, early: Early, ctx: &mut Ctx<'_, Mq>) {
+        let (from, queue, epoch) = (early.from, early.queue, early.epoch);
         let known = self.queues.get(queue.index());
         let declared = known.is_some_and(|it| it.epoch > epoch || it.queue.is_some());
         match self.queue_of(queue, epoch) {
             Some(Queue { machine: Machine::Classic(_), .. }) => {}
             None if !declared => {
                 if let Some(member) = &mut self.cluster {
-                    member.early.push(Early { from, queue, epoch, command });
+                    member.early.push(early);
                 }
                 return;
             }
             _ => {
-                if let Command::Enqueue(incoming) = command {
+                if let Command::Enqueue(incoming) = early.command {
                     let effect = Effect::Refuse(incoming.origin);
                     self.tell(from, Word::Effect { queue, epoch, effect }, ctx);
                 }
                 return;
+            }
+        }
+        let Early { peer, command, .. } = early;
+        let detaches = matches!(command, Command::Cancel { .. } | Command::Down { .. });
+        if let Some(member) = &mut self.cluster {
+            match (&command, peer) {
+                (Command::Consume(Subscription { session, .. }), Some(peer))
+                | (Command::Fetch { session, .. }, Some(peer)) => member.welcomes(*session, peer),
+                (Command::Down { session, .. }, _) => member.sees_off(*session),
+                _ => {}
             }
         }
         self.with_queue(queue, ctx.now, |queue, at| {
@@ -251,6 +262,9 @@ impl Broker {
     /// Channels here and classic queues there forget each other, and the other way round.
     fn sever(&mut self, node: NodeId, ctx: &mut Ctx<'_, Mq>) {
         self.end_remote_sessions(node, ctx);
+        if let Some(member) = &mut self.cluster {
+            member.see_off_all(node);
+        }
         self.miss_home(node, ctx);
     }
 
@@ -307,8 +321,8 @@ impl Broker {
 
     // ── channels that wait for the cluster ──
 
-    /// Whether a declaration has to ask the node of the queue for its counts.
-    pub(super) fn must_count(&self, id: QueueId) -> bool {
+    /// Whether a queue is a classic one that lives on another node.
+    pub(super) fn is_elsewhere(&self, id: QueueId) -> bool {
         self.home_of(id).is_some()
     }
 
@@ -376,8 +390,8 @@ impl Broker {
         };
         ctx.telling(None);
         let early = self.cluster.as_mut().map(|it| std::mem::take(&mut it.early));
-        for Early { from, queue, epoch, command } in early.unwrap_or_default() {
-            self.command(from, queue, epoch, command, ctx);
+        for early in early.unwrap_or_default() {
+            self.command(early, ctx);
         }
         if from == ctx.me {
             self.answer_asking(peer, session, result, ctx);

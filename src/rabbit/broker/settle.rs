@@ -57,6 +57,8 @@ impl Broker {
         ctx: &mut Ctx<'_, Mq>,
     ) -> Option<Delivery> {
         let epoch = self.queues[queue.index()].epoch;
+        // a queue that lives elsewhere has told the observer
+        let noted = self.cluster.is_some() && self.is_elsewhere(queue);
         let channel = self.channel_mut(session)?;
         let tag = channel.tag();
         let Handed { message, handle, count, redelivered, no_ack } = handed;
@@ -65,7 +67,9 @@ impl Broker {
         }
         let (msg, to) = (message.id, channel.peer);
         ctx.work(self.profile.costs.deliver);
-        ctx.note(Note::Pushed { msg, queue, to, redelivered, no_ack });
+        if !noted {
+            ctx.note(Note::Pushed { msg, queue, to, redelivered, no_ack });
+        }
         if !no_ack && !self.channel_tick_armed {
             self.arm_channel_tick(ctx);
         }

@@ -290,7 +290,7 @@ impl Broker {
         if declare.nowait || self.channel_at(slot).is_none() {
             return Ok(());
         }
-        if self.must_count(id) {
+        if self.is_elsewhere(id) {
             self.check_home(id)?;
             self.count(slot, id);
             return Ok(());
@@ -344,7 +344,7 @@ impl Broker {
                      {flag} flag set are not supported by quorum queues"
                 )));
             }
-            if (if_unused || if_empty) && self.must_count(id) {
+            if (if_unused || if_empty) && self.is_elsewhere(id) {
                 return Err(ChannelError::not_implemented(format_args!(
                     "to delete the classic queue '{name}' of another node only if it is unused or \
                      empty is not part of this model"

@@ -82,7 +82,13 @@ fn draw_host(model: &Model, world: &World, paint: &mut Paint<'_>, host: &Host) {
     let broker = world.node(host.node).as_broker();
     for (entity, area) in &host.queues {
         let Entity::Queue(id) = *entity else { continue };
-        let view = broker.filter(|_| trouble.is_none()).and_then(|broker| broker.queue(id));
+        // a quorum queue goes on while other nodes of its cluster do
+        let elsewhere = || {
+            let up = world.nodes().filter(|(node, _)| world.health(*node) == Health::Up);
+            up.filter_map(|(_, node)| node.as_broker()).find_map(|broker| broker.queue(id))
+        };
+        let here = broker.filter(|_| trouble.is_none()).and_then(|broker| broker.queue(id));
+        let view = here.or_else(elsewhere);
         draw_queue(model, paint, *entity, view.as_ref(), *area);
     }
     if host.hidden > 0 {
