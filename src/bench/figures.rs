@@ -201,13 +201,14 @@ fn memory_figures(size: Size, tell: &mut dyn FnMut(Figure)) -> Result<(), BuildE
 }
 
 fn fault_figures(size: Size, tell: &mut dyn FnMut(Figure)) -> Result<(), BuildError> {
-    let faulty = pipeline::Faulty::new()?;
-    let one = |threads: usize| {
-        let next = AtomicU64::new(0);
+    // one for each thread: they share nothing, see `Scenario::apart`
+    let faulty = [pipeline::Faulty::new()?, pipeline::Faulty::new()?];
+    let one = |faulty: &[pipeline::Faulty]| {
+        let next = &AtomicU64::new(0);
         seconds(|| {
             std::thread::scope(|scope| {
-                for _ in 0..threads {
-                    scope.spawn(|| {
+                for faulty in faulty {
+                    scope.spawn(move || {
                         loop {
                             let seed = next.fetch_add(1, Ordering::Relaxed);
                             if seed >= size.runs {
@@ -222,8 +223,8 @@ fn fault_figures(size: Size, tell: &mut dyn FnMut(Figure)) -> Result<(), BuildEr
     };
     let (mut alone, mut paired) = (Vec::new(), Vec::new());
     for _ in 0..size.rounds.max(1) {
-        alone.push(one(1));
-        paired.push(one(2));
+        alone.push(one(&faulty[..1]));
+        paired.push(one(&faulty));
     }
     let (alone, paired) = (median(alone), median(paired));
     let runs = size.runs as f64;

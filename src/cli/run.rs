@@ -95,6 +95,7 @@ fn all(scenario: &Scenario, seeds: RangeInclusive<u64>, jobs: usize, bar: &Progr
     let last = seeds.end() - seeds.start();
     let next = AtomicU64::new(0);
     let work = || {
+        let scenario = &scenario.apart();
         let mut summary = Summary::default();
         loop {
             let nth = next.fetch_add(1, Ordering::Relaxed);

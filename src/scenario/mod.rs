@@ -120,6 +120,17 @@ impl Scenario {
         Ok((scenario, problems.sorted()))
     }
 
+    /// The same scenario, built anew for another thread.
+    ///
+    /// Every message counts references to the names and publications that it mentions. A clone
+    /// shares the counters, and two threads that play one system spend a third of their time on
+    /// handing the counters to each other.
+    #[must_use]
+    pub fn apart(&self) -> Scenario {
+        let again = Scenario::load(&self.source.name, &self.source.text, &self.settings);
+        again.map_or_else(|_| self.clone(), |(scenario, _)| scenario)
+    }
+
     /// As [`Scenario::load`], for the bytes of a file, which may be no text at all.
     ///
     /// # Errors

@@ -64,6 +64,7 @@ fn walk(scenarios: &[Scenario], seeds: u64, threads: usize) -> Vec<Vec<Played>> 
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
+                let scenarios: Vec<Scenario> = scenarios.iter().map(Scenario::apart).collect();
                 while let Some((nth, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let played = play(&scenarios[*nth], *seed);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((*nth, *seed, played));
