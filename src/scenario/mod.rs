@@ -22,6 +22,7 @@ mod run;
 mod schema;
 mod template;
 pub mod tree;
+mod value;
 
 use std::sync::Arc;
 
