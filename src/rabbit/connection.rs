@@ -48,7 +48,7 @@ impl Asking {
 /// A channel number of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Slot {
-    /// It was never opened.
+    /// It was never opened, or both sides know that it is closed.
     Unused,
     /// It is the broker's channel with this number.
     Open(u16),

@@ -35,6 +35,8 @@ pub enum Method {
     ChannelOpen,
     /// `channel.close`
     ChannelClose,
+    /// `channel.close-ok`: the client has learnt that the broker closed the channel.
+    ChannelCloseOk,
     /// `exchange.declare`
     ExchangeDeclare(Box<ExchangeDeclare>),
     /// `exchange.delete`

@@ -126,6 +126,13 @@ impl Script {
     /// Puts the finishing touches to it, when everything there is to do was added: which publish of
     /// its channel each one is, and which frames the harness waited for.
     pub fn finish(&mut self, recording: &Recording) {
+        // clients answer when the frame reaches them, and what they sent before had crossed it
+        for seen in recording.observed.iter().filter(|seen| seen.event == "channel-closed") {
+            if let Some(actor) = self.find(&seen.actor) {
+                let close_ok = What::Send(seen.channel(), Box::new(Method::ChannelCloseOk));
+                self.act(actor, time(seen.at_ms), close_ok);
+            }
+        }
         let mut channels: BTreeMap<(usize, ChannelNo), Channel> = BTreeMap::new();
         let mut numbers = Vec::new();
         for (actor, act) in self.in_order() {

@@ -121,6 +121,16 @@ impl Broker {
         self.send(peer, number, Frame::Ok(Done::ChannelClose), ctx);
     }
 
+    /// The client knows that the broker closed this channel: what it says there from now on is out
+    /// of place. Source: `rabbit_reader.erl`; observed.
+    pub(super) fn forget_channel(&mut self, peer: NodeId, number: ChannelNo) {
+        if let Some(connection) = self.connection_mut(peer)
+            && connection.slot(number) == Slot::Closed
+        {
+            connection.set(number, Slot::Unused);
+        }
+    }
+
     /// The broker closes a channel: what its client has not acknowledged comes back, and what was
     /// sent before the client learns of it is ignored.
     pub(super) fn close_channel_with(

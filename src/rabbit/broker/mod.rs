@@ -235,6 +235,7 @@ impl Broker {
             Method::Heartbeat => return,
             Method::Close => return self.close(peer, ctx),
             Method::ChannelOpen => return self.open_channel(peer, number, ctx),
+            Method::ChannelCloseOk => return self.forget_channel(peer, number),
             _ => {}
         }
         let slot = match slot {
@@ -318,7 +319,11 @@ impl Broker {
             }
             Method::ExchangeBind(bind) => self.exchange_bound(slot, &bind, true, ctx),
             Method::ExchangeUnbind(bind) => self.exchange_bound(slot, &bind, false, ctx),
-            Method::Open { .. } | Method::Close | Method::Heartbeat | Method::ChannelOpen => Ok(()),
+            Method::Open { .. }
+            | Method::Close
+            | Method::Heartbeat
+            | Method::ChannelOpen
+            | Method::ChannelCloseOk => Ok(()),
         }
     }
 

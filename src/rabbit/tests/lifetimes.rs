@@ -163,6 +163,20 @@ fn deletion_looks_at_consumers_and_at_ready_messages_only() {
 }
 
 #[test]
+fn what_crosses_the_closing_of_a_channel_is_ignored_and_what_comes_later_is_out_of_place() {
+    let mut lab = Lab::new(V4, &["q"]);
+    lab.connect(A);
+    lab.ack(A, 7);
+    assert_eq!(lab.error(A), "406 PRECONDITION_FAILED - unknown delivery tag 7");
+    lab.ack(A, 8);
+    assert_eq!(lab.error(A), "", "the client could not know yet");
+    lab.say(A, 1, Method::ChannelCloseOk);
+    lab.ack(A, 9);
+    assert_eq!(lab.error(A), "504 CHANNEL_ERROR - expected 'channel.open'");
+    assert!(lab.was_closed(A));
+}
+
+#[test]
 fn a_quorum_queue_refuses_conditional_deletion() {
     let mut lab = Lab::new(V4, &["q quorum"]);
     lab.say(P, 1, Method::QueueDelete { queue: "q".into(), if_unused: true, if_empty: false });
