@@ -2,11 +2,13 @@
 //! allowed it, and what each party could know.
 
 use super::narrate::{self, Names};
-use crate::check::{Breach, By, Class, How, Role};
+pub use super::setting::Setting;
+use super::setting::setting;
+use crate::check::Breach;
 use crate::kernel::run::Noted;
 use crate::kernel::{History, NodeId, Step, StepNo, Time};
 use crate::scenario::Scenario;
-use crate::talk::{Death, Fate, Gone, MessageId, Mq, Note, QueueId};
+use crate::talk::{MessageId, Mq, Note};
 
 /// The explanation of one breach.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,17 +36,6 @@ pub struct Link {
     pub what: String,
     /// How many causes between the link before and this one are left out.
     pub skipped: usize,
-}
-
-/// A setting of a scenario.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// Its path, such as `consumer.worker.on_failure`.
-    pub path: String,
-    /// Line and column, counted from 1; `None` when it is a default.
-    pub place: Option<(usize, usize)>,
-    /// The line of the file, when the file says it.
-    pub line: Option<String>,
 }
 
 /// More links than this are cut out of the middle.
@@ -155,100 +146,6 @@ fn shape(history: &History<Mq>, no: StepNo) -> Option<&'static str> {
         Step::Fault(_) => Some("fault"),
         _ => history.notes_of(no).first().map(|noted| noted.note.kind()),
     }
-}
-
-/// The consumer that handled the message last before the breach.
-fn handler_of(history: &History<Mq>, breach: &Breach) -> Option<NodeId> {
-    let upto = history.notes().partition_point(|noted| noted.step <= breach.step);
-    let handled = |noted: &&Noted<Note>| {
-        noted.note.msg() == breach.msg
-            && matches!(
-                noted.note,
-                Note::Received { .. }
-                    | Note::Started { .. }
-                    | Note::Failed { .. }
-                    | Note::Settled { .. }
-                    | Note::Effect { .. }
-            )
-    };
-    history.notes()[..upto].iter().rev().find(handled).map(|noted| noted.node)
-}
-
-fn producer_of(history: &History<Mq>, msg: Option<MessageId>) -> Option<NodeId> {
-    let submits = |noted: &&Noted<Note>| matches!(noted.note, Note::Submitted { msg: its, .. } if Some(its) == msg);
-    history.notes().iter().find(submits).map(|noted| noted.node)
-}
-
-fn setting(
-    scenario: &Scenario,
-    names: &Names,
-    history: &History<Mq>,
-    breach: &Breach,
-) -> Option<Setting> {
-    let cast = names.cast();
-    let group = |node: NodeId, role: Role| {
-        cast.part(node).filter(|part| part.role == role).map(|part| part.group.to_string())
-    };
-    let own = |role| breach.node.and_then(|node| group(node, role));
-    let consumer = |key: &str| {
-        let who =
-            own(Role::Consumer).or_else(|| group(handler_of(history, breach)?, Role::Consumer))?;
-        Some(format!("consumer.{who}.{key}"))
-    };
-    let producer = |key: &str| {
-        let who = own(Role::Producer)
-            .or_else(|| group(producer_of(history, breach.msg)?, Role::Producer))?;
-        Some(format!("producer.{who}.{key}"))
-    };
-    let queue = |key: &str| queue_path(names, breach.queue?, key);
-    let path = match breach.how {
-        How::LetGoBeforeEffect => consumer("ack"),
-        How::Retried | How::Deliveries(_) | How::Overtaken(_, By::Retry | By::Requeue) => {
-            consumer("on_failure")
-        }
-        How::Resent | How::Overtaken(_, By::Resend) => producer("on_unknown"),
-        How::Redelivered(_) | How::AfterRestart | How::Resurrected
-            if breach.class == Class::DuplicateEffect =>
-        {
-            consumer("handler")
-        }
-        How::Redelivered(_) | How::Overtaken(_, By::Crash) | How::Held { .. } => {
-            consumer("prefetch")
-        }
-        How::Overtaken(_, By::Competition) => consumer("instances"),
-        How::Unroutable => producer("mandatory"),
-        How::BrokerStopped => queue("durable"),
-        How::Discarded(_, Fate::NoDeadLetterExchange) | How::DeadLetterVanished => {
-            queue("arguments.x-dead-letter-exchange")
-        }
-        How::Discarded(Death::Expired, _) | How::HealthyDied(Death::Expired) => {
-            queue("arguments.x-message-ttl")
-        }
-        How::Discarded(Death::Maxlen, _) | How::HealthyDied(Death::Maxlen) => {
-            queue("arguments.x-max-length")
-        }
-        How::Discarded(Death::DeliveryLimit, _) | How::HealthyDied(Death::DeliveryLimit) => {
-            queue("arguments.x-delivery-limit")
-        }
-        How::Discarded(Death::QueueExpired, _) | How::QueueGone(Gone::Expired) => {
-            queue("arguments.x-expires")
-                .filter(|path| scenario.place(path).is_some())
-                .or_else(|| consumer("retry"))
-        }
-        How::Discarded(..) | How::HealthyDied(_) | How::HealthyParked => consumer("on_failure"),
-        How::Depth { .. } => producer("rate"),
-        How::Calls { .. } => consumer("on_failure"),
-        _ => None,
-    }?;
-    let place = scenario.place(&path);
-    let line = place
-        .and_then(|(line, _)| scenario.source().text.lines().nth(line - 1))
-        .map(|line| line.trim().to_owned());
-    Some(Setting { path, place, line })
-}
-
-fn queue_path(names: &Names, queue: QueueId, key: &str) -> Option<String> {
-    Some(format!("rabbitmq.queue.{}.{key}", names.queue(queue)))
 }
 
 /// What each party had been told about the message by the time of the breach.

@@ -7,6 +7,7 @@ pub mod journey;
 pub mod judged;
 pub mod narrate;
 pub mod range;
+mod setting;
 pub mod text;
 
 pub use judged::Judged;

@@ -102,3 +102,34 @@ fn without_colours(text: &str) -> String {
     }
     plain + rest
 }
+
+/// The path of the setting that the report blames for the loss, and whether the file says it.
+fn blamed(name: &str, settings: &[&str]) -> String {
+    let settings: Vec<String> = settings.iter().map(|it| (*it).to_owned()).collect();
+    let text = embedded::find(name).expect("it is embedded").text;
+    let (scenario, _) = Scenario::load(name, text, &settings).expect("it is good");
+    let report = Judged::new(&scenario, scenario.seed(), MOST_STEPS);
+    let breaches = report.outcome.verdicts.breaches();
+    let lost = breaches.iter().position(|breach| breach.class.name() == "lost-acknowledged");
+    let explained = &report.explanations[lost.expect("it is lost")];
+    explained.setting.as_ref().map_or_else(String::new, |setting| setting.path.clone())
+}
+
+#[test]
+fn a_loss_is_blamed_on_the_setting_that_would_have_prevented_it() {
+    let cases: [(&str, &[&str], &str); 6] = [
+        ("m1-power-loss", &[], "rabbitmq.queue.orders.type"),
+        ("m1-transient-restart", &[], "producer.checkout.publish.persistent"),
+        (
+            "m1-persistent-restart",
+            &["rabbitmq.queue.orders.durable=false"],
+            "rabbitmq.queue.orders.durable",
+        ),
+        ("r2-broker-crash", &[], "rabbitmq.queue.order.process.arguments.x-dead-letter-strategy"),
+        ("r5-broker-crash", &[], "consumer.worker.retry.wait_for_confirm"),
+        ("r5-ack-then-publish-crash", &[], "consumer.worker.retry.order"),
+    ];
+    for (name, settings, path) in cases {
+        assert_eq!(blamed(name, settings), path, "{name} {settings:?}");
+    }
+}
