@@ -1,6 +1,6 @@
 //! The command line: the only code, next to the player, that reads files and prints.
 //!
-//! Every command is a function from its arguments to an [`Outcome`]; what went wrong outside of a
+//! Every command is a function from its arguments to an `Outcome`; what went wrong outside of a
 //! simulation is one message on standard error.
 
 mod args;
