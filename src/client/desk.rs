@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::connection::CHANNEL;
-use crate::kernel::{Choose, Site};
+use crate::kernel::{Choose, Collected, Site};
 use crate::kernel::{Ctx, Dist, Effect, Input, Loss, Node, NodeId, Span, Time, Untimed};
 use crate::talk::{
     ClientTimer, Delivery, Done, Frame, Message, MessageId, Method, Mq, Msg, Note, Order,
@@ -58,7 +58,8 @@ impl<N: Node<Talk = Mq>> Desk<N> {
     pub(super) fn input(&mut self, input: Input<Mq>) {
         self.effects.clear();
         let mut choose = Fixed(self.draw);
-        let mut ctx = Ctx::new(ME, Time::ZERO, &mut self.effects, &mut choose);
+        let mut out = Collected { effects: &mut self.effects, choose: &mut choose };
+        let mut ctx = Ctx::new(ME, Time::ZERO, &mut out);
         self.node.on(input, &mut ctx);
     }
 
@@ -91,7 +92,8 @@ impl<N: Node<Talk = Mq>> Desk<N> {
     pub(super) fn lose(&mut self) {
         self.effects.clear();
         let mut choose = Fixed(self.draw);
-        let mut ctx = Ctx::new(ME, Time::ZERO, &mut self.effects, &mut choose);
+        let mut out = Collected { effects: &mut self.effects, choose: &mut choose };
+        let mut ctx = Ctx::new(ME, Time::ZERO, &mut out);
         self.node.lose(Loss::Process, &mut ctx);
     }
 

@@ -8,6 +8,7 @@
 mod agenda;
 mod alarms;
 pub mod chance;
+mod ground;
 pub mod hash;
 pub mod monitor;
 pub mod node;
@@ -27,7 +28,7 @@ pub(crate) mod toy;
 pub use chance::{Chance, Dist, Site, Stream, below, mix};
 pub use hash::{Mixer, RunHash};
 pub use monitor::{Monitor, Seen, StepNo, Taken, Verdict, Watch};
-pub use node::{Choose, Ctx, Effect, Fact, Input, Node, Talk};
+pub use node::{Choose, Collected, Ctx, Effect, Fact, Input, Node, Outlet, Talk};
 pub use run::{History, Run};
 pub use step::{Fault, Health, Link, Loss, NodeId, Planned, Step, Triggered};
 pub use time::{Span, SpanError, Time};

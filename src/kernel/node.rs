@@ -113,6 +113,47 @@ pub trait Choose {
     fn span(&mut self, site: Site, dist: &Dist) -> Span;
 }
 
+/// Where what a node asks for goes: a world does it at once, and whoever runs a single node collects
+/// it (see [`Collected`]).
+pub trait Outlet<T: Talk>: Choose {
+    /// Takes one effect.
+    fn carry_out(&mut self, effect: Effect<T>);
+
+    /// Takes a note, which is what most effects are.
+    fn note(&mut self, note: T::Note) {
+        self.carry_out(Effect::Note(note));
+    }
+
+    /// Takes a message to send.
+    fn send(&mut self, to: NodeId, msg: T::Msg) {
+        self.carry_out(Effect::Send { to, msg });
+    }
+}
+
+/// Collects effects, for whoever runs a single node.
+pub struct Collected<'a, T: Talk> {
+    /// The effects so far.
+    pub effects: &'a mut Vec<Effect<T>>,
+    /// Who decides.
+    pub choose: &'a mut dyn Choose,
+}
+
+impl<T: Talk> Choose for Collected<'_, T> {
+    fn choose(&mut self, site: Site, n: u32) -> u32 {
+        self.choose.choose(site, n)
+    }
+
+    fn span(&mut self, site: Site, dist: &Dist) -> Span {
+        self.choose.span(site, dist)
+    }
+}
+
+impl<T: Talk> Outlet<T> for Collected<'_, T> {
+    fn carry_out(&mut self, effect: Effect<T>) {
+        self.effects.push(effect);
+    }
+}
+
 /// What a node may use while it handles one input.
 pub struct Ctx<'a, T: Talk> {
     /// Who it is.
@@ -122,47 +163,41 @@ pub struct Ctx<'a, T: Talk> {
     /// In percent, how long this node takes for what it does (100 is normal).
     pub slow: u32,
     fact: Option<Fact>,
-    effects: &'a mut Vec<Effect<T>>,
-    choose: &'a mut dyn Choose,
+    out: &'a mut dyn Outlet<T>,
 }
 
 impl<'a, T: Talk> Ctx<'a, T> {
-    /// A context that collects into `effects`; a test of a single node makes its own.
-    pub fn new(
-        me: NodeId,
-        now: Time,
-        effects: &'a mut Vec<Effect<T>>,
-        choose: &'a mut dyn Choose,
-    ) -> Ctx<'a, T> {
-        Ctx { me, now, slow: 100, fact: None, effects, choose }
+    /// A context that hands on to `out`.
+    pub fn new(me: NodeId, now: Time, out: &'a mut dyn Outlet<T>) -> Ctx<'a, T> {
+        Ctx { me, now, slow: 100, fact: None, out }
     }
 
     /// Sends `msg` to `to`.
     pub fn send(&mut self, to: NodeId, msg: T::Msg) {
-        self.effects.push(Effect::Send { to, msg });
+        self.out.send(to, msg);
     }
 
     /// Arms `timer`, or moves it when it is armed already.
     pub fn arm(&mut self, timer: T::Timer, after: Span) {
-        self.effects.push(Effect::Arm { timer, after });
+        self.out.carry_out(Effect::Arm { timer, after });
     }
 
     /// Disarms `timer`; nothing happens when it is not armed.
     pub fn disarm(&mut self, timer: T::Timer) {
-        self.effects.push(Effect::Disarm(timer));
+        self.out.carry_out(Effect::Disarm(timer));
     }
 
     /// Closes the connection with `peer`. What was sent before still arrives.
     pub fn close(&mut self, peer: NodeId) {
-        self.effects.push(Effect::Close(peer));
+        self.out.carry_out(Effect::Close(peer));
     }
 
     /// Tells the observer.
     pub fn note(&mut self, note: T::Note) {
         match &mut self.fact {
-            None => self.effects.push(Effect::Note(note)),
+            None => self.out.note(note),
             Some(fact) => {
-                self.effects.push(Effect::Fact(*fact, note));
+                self.out.carry_out(Effect::Fact(*fact, note));
                 fact.part += 1;
             }
         }
@@ -179,7 +214,7 @@ impl<'a, T: Talk> Ctx<'a, T> {
     /// Spends `span` of this node's processor: later sends and inputs wait for it.
     pub fn work(&mut self, span: Span) {
         if !span.is_zero() {
-            self.effects.push(Effect::Work(span));
+            self.out.carry_out(Effect::Work(span));
         }
     }
 
@@ -190,14 +225,14 @@ impl<'a, T: Talk> Ctx<'a, T> {
 
     /// One of `0..n`, by name.
     pub fn choose(&mut self, site: Site, n: u32) -> u32 {
-        self.choose.choose(site, n)
+        self.out.choose(site, n)
     }
 
     /// A span from `dist`, by name.
     pub fn span(&mut self, site: Site, dist: &Dist) -> Span {
         match dist {
             Dist::Fixed(span) => *span,
-            _ => self.choose.span(site, dist),
+            _ => self.out.span(site, dist),
         }
     }
 }

@@ -7,13 +7,14 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::agenda::{Agenda, Due};
-use super::alarms::{self, Alarms};
-use super::monitor::{Seen, StepNo, Taken, Watch};
-use super::node::{Choose, Ctx, Effect, Fact, Input, Node, Talk};
+use super::agenda::Due;
+use super::alarms;
+use super::ground::{Acting, Ground};
+use super::monitor::{StepNo, Taken, Watch};
+use super::node::{Choose, Ctx, Input, Node, Talk};
 use super::step::{Fault, Health, Link, Loss, NodeId, Step};
 use super::time::{Span, Time};
-use super::wires::{self, Load, Wires};
+use super::wires::{self, Load};
 
 /// The words of a node type.
 pub type Words<N> = <N as Node>::Talk;
@@ -36,53 +37,19 @@ pub trait Pace: Choose {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Slot<N> {
-    node: Arc<N>,
-    health: Health,
-    slow: u32,
-    busy_until: Time,
-}
-
-/// The state of a whole system.
+/// The state of a whole system. Two worlds are equal when no node could tell them apart.
 #[derive(Clone, Debug)]
 pub struct World<N: Node> {
-    slots: Vec<Slot<N>>,
-    wires: Wires<MsgOf<N>>,
-    alarms: Alarms<TimerOf<N>>,
-    agenda: Agenda,
-    now: Time,
-    order: u64,
-    step: StepNo,
-    /// For each replicated log, the last fact that the observer was told.
-    told: Vec<Fact>,
-    effects: Vec<Effect<Words<N>>>,
+    nodes: Vec<Arc<N>>,
+    ground: Ground<Words<N>>,
 }
 
 impl<N: Node> World<N> {
     /// A world of these nodes, each of which has had its [`Input::Start`].
     pub fn new(nodes: Vec<N>, pace: &mut impl Pace, watch: &mut impl Watch<Words<N>>) -> World<N> {
         let count = nodes.len();
-        let slots = nodes
-            .into_iter()
-            .map(|node| Slot {
-                node: Arc::new(node),
-                health: Health::Up,
-                slow: 100,
-                busy_until: Time::ZERO,
-            })
-            .collect();
-        let mut world = World {
-            slots,
-            wires: Wires::new(count),
-            alarms: Alarms::new(count),
-            agenda: Agenda::default(),
-            now: Time::ZERO,
-            order: 0,
-            step: 0,
-            told: Vec::new(),
-            effects: Vec::new(),
-        };
+        let nodes = nodes.into_iter().map(Arc::new).collect();
+        let mut world = World { nodes, ground: Ground::new(count) };
         for index in 0..count {
             world.feed(NodeId(index as u32), Input::Start, pace, watch);
         }
@@ -91,47 +58,47 @@ impl<N: Node> World<N> {
 
     /// The time.
     pub fn now(&self) -> Time {
-        self.now
+        self.ground.now
     }
 
     /// How many steps were taken.
     pub fn steps(&self) -> StepNo {
-        self.step
+        self.ground.step
     }
 
     /// How many nodes there are.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.nodes.len()
     }
 
     /// Whether there are no nodes at all.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.nodes.is_empty()
     }
 
     /// A node's state.
     pub fn node(&self, id: NodeId) -> &N {
-        &self.slots[id.index()].node
+        &self.nodes[id.index()]
     }
 
     /// All nodes with their names.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &N)> {
-        self.slots.iter().enumerate().map(|(index, slot)| (NodeId(index as u32), &*slot.node))
+        self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index as u32), &**node))
     }
 
     /// Whether a node works.
     pub fn health(&self, id: NodeId) -> Health {
-        self.slots[id.index()].health
+        self.ground.slots[id.index()].health
     }
 
     /// Whether a link carries nothing at present.
     pub fn is_cut(&self, link: Link) -> bool {
-        self.wires.find(link).is_some_and(|wire| self.wires.get(wire).cut)
+        self.ground.is_cut(link)
     }
 
     /// What is under way, link by link, in order. `None` stands for the end of a connection.
     pub fn in_flight(&self) -> impl Iterator<Item = (Link, Time, Option<&MsgOf<N>>)> {
-        self.wires.sorted().flat_map(|wire| {
+        self.ground.wires.sorted().flat_map(|wire| {
             wire.queue.iter().map(|packet| {
                 let msg = match &packet.load {
                     Load::Msg(msg) => Some(msg),
@@ -144,12 +111,12 @@ impl<N: Node> World<N> {
 
     /// The armed timers of a node and when they go off, sorted by timer.
     pub fn timers(&self, id: NodeId) -> impl Iterator<Item = (TimerOf<N>, Time)> {
-        self.alarms.of(id).map(|alarm| (alarm.timer, Time::from_nanos(alarm.due.nanos())))
+        self.ground.alarms.of(id).map(|alarm| (alarm.timer, Time::from_nanos(alarm.due.nanos())))
     }
 
     /// How many packets and timers are pending.
     pub fn pending(&self) -> usize {
-        self.agenda.len()
+        self.ground.agenda.len()
     }
 
     /// The ordinary moves that are possible now, in a fixed order. A fault is always possible.
@@ -158,22 +125,22 @@ impl<N: Node> World<N> {
     /// for no longer, must go off first (the rule of DSLabs). It removes impossible orders only.
     pub fn enabled(&self) -> Vec<Step<Words<N>>> {
         let mut steps = Vec::new();
-        let up = |id: NodeId| self.slots[id.index()].health == Health::Up;
-        for wire in self.wires.sorted() {
+        let up = |id: NodeId| self.ground.slots[id.index()].health == Health::Up;
+        for wire in self.ground.wires.sorted() {
             if !wire.cut && !wire.queue.is_empty() && up(wire.link.to) {
                 steps.push(Step::Deliver(wire.link));
             }
         }
-        for index in 0..self.slots.len() {
+        for index in 0..self.nodes.len() {
             let id = NodeId(index as u32);
             if !up(id) {
                 continue;
             }
-            for alarm in self.alarms.of(id) {
+            for alarm in self.ground.alarms.of(id) {
                 let blocked = |other: &alarms::Alarm<TimerOf<N>>| {
                     other.order < alarm.order && other.span <= alarm.span
                 };
-                if !self.alarms.of(id).any(blocked) {
+                if !self.ground.alarms.of(id).any(blocked) {
                     steps.push(Step::Fire(id, alarm.timer));
                 }
             }
@@ -183,7 +150,7 @@ impl<N: Node> World<N> {
 
     /// When the next ordinary step is due, if its node is not busy then.
     pub fn next_due(&self) -> Option<Time> {
-        self.agenda.first().map(|(due, _)| Time::from_nanos(due.nanos()))
+        self.ground.agenda.first().map(|(due, _)| Time::from_nanos(due.nanos()))
     }
 
     /// Takes the next ordinary step if it is due by `until`. Returns whether there was one.
@@ -193,21 +160,24 @@ impl<N: Node> World<N> {
         pace: &mut impl Pace,
         watch: &mut impl Watch<Words<N>>,
     ) -> bool {
-        while let Some((due, channel)) = self.agenda.first() {
+        while let Some((due, channel)) = self.ground.agenda.first() {
             if due.nanos() > until.as_nanos() {
                 return false;
             }
             let index = channel / 2;
             let is_wire = channel.is_multiple_of(2);
-            let node =
-                if is_wire { self.wires.get(index).link.to } else { self.alarms.get(index).node };
-            let busy_until = self.slots[node.index()].busy_until;
+            let node = if is_wire {
+                self.ground.wires.get(index).link.to
+            } else {
+                self.ground.alarms.get(index).node
+            };
+            let busy_until = self.ground.slots[node.index()].busy_until;
             if busy_until.as_nanos() > due.nanos() {
-                self.order += 1;
-                self.agenda.set(channel, Due::new(busy_until.as_nanos(), self.order));
+                self.ground.order += 1;
+                self.ground.agenda.set(channel, Due::new(busy_until.as_nanos(), self.ground.order));
                 continue;
             }
-            self.now = self.now.max(Time::from_nanos(due.nanos()));
+            self.ground.now = self.ground.now.max(Time::from_nanos(due.nanos()));
             if is_wire {
                 self.deliver(index, pace, watch);
             } else {
@@ -240,22 +210,23 @@ impl<N: Node> World<N> {
     ) -> bool {
         match step {
             Step::Deliver(link) => {
-                let Some(wire) = self.wires.find(*link) else { return false };
-                let it = self.wires.get(wire);
-                let up = self.slots[link.to.index()].health == Health::Up;
+                let Some(wire) = self.ground.wires.find(*link) else { return false };
+                let it = self.ground.wires.get(wire);
+                let up = self.ground.slots[link.to.index()].health == Health::Up;
                 let Some(packet) = it.queue.front().filter(|_| !it.cut && up) else { return false };
                 if pace.timed() {
-                    self.now = self.now.max(Time::from_nanos(packet.due.nanos()));
+                    self.ground.now = self.ground.now.max(Time::from_nanos(packet.due.nanos()));
                 }
                 self.deliver(wire, pace, watch);
                 true
             }
             Step::Fire(node, timer) => {
-                let Some(slot) = self.alarms.find(*node, *timer) else { return false };
-                if self.slots[node.index()].health != Health::Up {
+                let Some(slot) = self.ground.alarms.find(*node, *timer) else { return false };
+                if self.ground.slots[node.index()].health != Health::Up {
                     return false;
                 }
-                self.now = self.now.max(Time::from_nanos(self.alarms.get(slot).due.nanos()));
+                self.ground.now =
+                    self.ground.now.max(Time::from_nanos(self.ground.alarms.get(slot).due.nanos()));
                 self.fire(slot, pace, watch);
                 true
             }
@@ -265,36 +236,36 @@ impl<N: Node> World<N> {
 
     /// Moves the clock forward to `time`; used when nothing happens until then.
     pub fn wait_until(&mut self, time: Time) {
-        self.now = self.now.max(time);
+        self.ground.now = self.ground.now.max(time);
     }
 
     fn begin(&mut self, step: Step<Words<N>>, cause: StepNo, watch: &mut impl Watch<Words<N>>) {
-        self.step += 1;
-        watch.step(&Taken { no: self.step, at: self.now, step, cause });
+        self.ground.step += 1;
+        watch.step(&Taken { no: self.ground.step, at: self.ground.now, step, cause });
     }
 
     fn deliver(&mut self, wire: u32, pace: &mut impl Pace, watch: &mut impl Watch<Words<N>>) {
-        let Some(packet) = self.wires.pop(wire, &mut self.agenda) else { return };
-        let link = self.wires.get(wire).link;
+        let Some(packet) = self.ground.wires.pop(wire, &mut self.ground.agenda) else { return };
+        let link = self.ground.wires.get(wire).link;
         let back = wire ^ 1;
         self.begin(Step::Deliver(link), packet.cause, watch);
-        let (mine, told) = (self.wires.get(back).epoch, self.wires.get(back).told);
+        let (mine, told) = (self.ground.wires.get(back).epoch, self.ground.wires.get(back).told);
         if packet.epoch < mine {
             // Of a connection that is over. A machine that lost power could not say so before.
             if !told && packet.load != Load::End {
-                self.wires.get_mut(back).told = true;
-                self.push_end(back, packet.epoch, pace);
+                self.ground.wires.get_mut(back).told = true;
+                self.ground.push_end(back, packet.epoch, pace);
             }
             return;
         }
         match packet.load {
             Load::End => {
-                self.wires.get_mut(back).epoch = packet.epoch + 1;
+                self.ground.wires.get_mut(back).epoch = packet.epoch + 1;
                 self.feed(link.to, Input::Closed(link.from), pace, watch);
             }
             Load::Msg(msg) => {
                 if packet.epoch > mine {
-                    self.wires.get_mut(back).epoch = packet.epoch;
+                    self.ground.wires.get_mut(back).epoch = packet.epoch;
                     self.feed(link.to, Input::Closed(link.from), pace, watch);
                 }
                 self.feed(link.to, Input::Message { from: link.from, msg }, pace, watch);
@@ -303,12 +274,12 @@ impl<N: Node> World<N> {
     }
 
     fn fire(&mut self, slot: u32, pace: &mut impl Pace, watch: &mut impl Watch<Words<N>>) {
-        let alarm = self.alarms.get(slot);
+        let alarm = self.ground.alarms.get(slot);
         let (node, timer, cause) = (alarm.node, alarm.timer, alarm.cause);
-        self.alarms.fire(slot);
+        self.ground.alarms.fire(slot);
         self.begin(Step::Fire(node, timer), cause, watch);
         self.feed(node, Input::Timer(timer), pace, watch);
-        self.alarms.let_go(slot, &mut self.agenda);
+        self.ground.alarms.let_go(slot, &mut self.ground.agenda);
     }
 
     fn fault(
@@ -318,7 +289,7 @@ impl<N: Node> World<N> {
         pace: &mut impl Pace,
         watch: &mut impl Watch<Words<N>>,
     ) -> bool {
-        let health = |id: NodeId| self.slots.get(id.index()).map(|slot| slot.health);
+        let health = |id: NodeId| self.ground.slots.get(id.index()).map(|slot| slot.health);
         let alive = |id| matches!(health(id), Some(Health::Up | Health::Paused));
         let possible = match *fault {
             Fault::Kill(id) | Fault::PowerLoss(id) => alive(id),
@@ -344,27 +315,27 @@ impl<N: Node> World<N> {
                 self.go_down(*id, Loss::Graceful, pace, watch);
             }
             Fault::Restart(id) => {
-                self.slots[id.index()].health = Health::Up;
-                self.slots[id.index()].busy_until = self.now;
+                self.ground.slots[id.index()].health = Health::Up;
+                self.ground.slots[id.index()].busy_until = self.ground.now;
                 // it has no connections, so it takes whichever a peer opens
-                for wire in self.wires.out_of(*id) {
-                    let theirs = self.wires.get(wire ^ 1).epoch;
-                    let mine = &mut self.wires.get_mut(wire).epoch;
+                for wire in self.ground.wires.out_of(*id) {
+                    let theirs = self.ground.wires.get(wire ^ 1).epoch;
+                    let mine = &mut self.ground.wires.get_mut(wire).epoch;
                     *mine = theirs.max(*mine);
                 }
                 self.feed(*id, Input::Start, pace, watch);
             }
-            Fault::Pause(id) => self.hold(*id, true),
-            Fault::Resume(id) => self.hold(*id, false),
-            Fault::Slow(id, percent) => self.slots[id.index()].slow = *percent,
-            Fault::Cut(link) => self.cut(*link, true),
-            Fault::Heal(link) => self.cut(*link, false),
+            Fault::Pause(id) => self.ground.hold(*id, true),
+            Fault::Resume(id) => self.ground.hold(*id, false),
+            Fault::Slow(id, percent) => self.ground.slots[id.index()].slow = *percent,
+            Fault::Cut(link) => self.ground.cut(*link, true),
+            Fault::Heal(link) => self.ground.cut(*link, false),
             Fault::Break(a, b) => {
                 for link in [Link { from: *a, to: *b }, Link { from: *b, to: *a }] {
-                    let wire = self.wires.lay(link);
-                    self.wires.clear(wire, &mut self.agenda);
-                    let epoch = self.wires.get(wire).epoch;
-                    self.push_end(wire, epoch, pace);
+                    let wire = self.ground.wires.lay(link);
+                    self.ground.wires.clear(wire, &mut self.ground.agenda);
+                    let epoch = self.ground.wires.get(wire).epoch;
+                    self.ground.push_end(wire, epoch, pace);
                 }
             }
             Fault::Order(id, order) => self.feed(*id, Input::Order(order.clone()), pace, watch),
@@ -379,67 +350,25 @@ impl<N: Node> World<N> {
         pace: &mut impl Pace,
         watch: &mut impl Watch<Words<N>>,
     ) {
-        self.hold(id, false);
-        self.slots[id.index()].health =
+        self.ground.hold(id, false);
+        self.ground.slots[id.index()].health =
             if loss == Loss::Power { Health::Off } else { Health::Dead };
-        self.alarms.clear(id, &mut self.agenda);
-        for wire in self.wires.out_of(id) {
-            self.wires.clear(wire ^ 1, &mut self.agenda);
-            let epoch = self.wires.get(wire).epoch;
+        self.ground.alarms.clear(id, &mut self.ground.agenda);
+        for wire in self.ground.wires.out_of(id) {
+            self.ground.wires.clear(wire ^ 1, &mut self.ground.agenda);
+            let epoch = self.ground.wires.get(wire).epoch;
             if loss != Loss::Power {
-                self.push_end(wire, epoch, pace);
+                self.ground.push_end(wire, epoch, pace);
             }
-            let it = self.wires.get_mut(wire);
+            let it = self.ground.wires.get_mut(wire);
             it.epoch = epoch + 1;
             it.told = loss != Loss::Power;
         }
-        let mut effects = std::mem::take(&mut self.effects);
-        let slot = &mut self.slots[id.index()];
-        let mut ctx = Ctx::new(id, self.now, &mut effects, pace);
-        Arc::make_mut(&mut slot.node).lose(loss, &mut ctx);
-        for effect in effects.drain(..) {
-            // a dead node asks for nothing; it can only be said what it lost
-            let told = match effect {
-                Effect::Note(note) => Some(note),
-                Effect::Fact(fact, note) => self.is_news(fact).then_some(note),
-                _ => None,
-            };
-            if let Some(note) = told {
-                watch.note(Seen { step: self.step, at: self.now, node: id, note: &note });
-            }
-        }
-        self.effects = effects;
-    }
-
-    /// A node stands still, or goes on.
-    fn hold(&mut self, id: NodeId, still: bool) {
-        self.slots[id.index()].health = if still { Health::Paused } else { Health::Up };
-        self.alarms.schedule(id, !still, &mut self.agenda);
-        for wire in self.wires.out_of(id) {
-            self.wires.get_mut(wire ^ 1).held = still;
-            self.wires.schedule(wire ^ 1, &mut self.agenda);
-        }
-    }
-
-    fn cut(&mut self, link: Link, cut: bool) {
-        let wire = self.wires.lay(link);
-        self.wires.get_mut(wire).cut = cut;
-        self.wires.schedule(wire, &mut self.agenda);
-    }
-
-    fn push_end(&mut self, wire: u32, epoch: u32, pace: &mut impl Pace) {
-        let link = self.wires.get(wire).link;
-        let arrival = self.now + pace.latency(wire as usize, link);
-        self.order += 1;
-        self.wires.push_as(
-            wire,
-            epoch,
-            arrival,
-            self.order,
-            self.step,
-            Load::End,
-            &mut self.agenda,
-        );
+        let now = self.ground.now;
+        let ground = &mut self.ground;
+        let mut acting = Acting { ground, id, dying: true, leaves: now, pace, watch };
+        let mut ctx = Ctx::new(id, now, &mut acting);
+        Arc::make_mut(&mut self.nodes[id.index()]).lose(loss, &mut ctx);
     }
 
     /// Gives a node one input and does what it asks for.
@@ -450,104 +379,12 @@ impl<N: Node> World<N> {
         pace: &mut impl Pace,
         watch: &mut impl Watch<Words<N>>,
     ) {
-        let mut effects = std::mem::take(&mut self.effects);
-        let slot = &mut self.slots[id.index()];
-        let slow = slot.slow;
-        let mut ctx = Ctx::new(id, self.now, &mut effects, pace);
+        let (slow, now) = (self.ground.slots[id.index()].slow, self.ground.now);
+        let ground = &mut self.ground;
+        let mut acting = Acting { ground, id, dying: false, leaves: now, pace, watch };
+        let mut ctx = Ctx::new(id, now, &mut acting);
         ctx.slow = slow;
-        Arc::make_mut(&mut slot.node).on(input, &mut ctx);
-        let mut leaves = self.now;
-        for effect in effects.drain(..) {
-            match effect {
-                Effect::Send { to, msg } => self.send(id, to, leaves, msg, pace),
-                Effect::Arm { timer, after } => {
-                    self.order += 1;
-                    let due = Due::new((leaves + after).as_nanos(), self.order);
-                    let up = self.slots[id.index()].health == Health::Up;
-                    self.alarms.arm(
-                        id,
-                        timer,
-                        due,
-                        after,
-                        self.order,
-                        self.step,
-                        up,
-                        &mut self.agenda,
-                    );
-                }
-                Effect::Disarm(timer) => self.alarms.disarm(id, timer, &mut self.agenda),
-                Effect::Close(peer) => {
-                    let wire = self.wires.lay(Link { from: id, to: peer });
-                    let epoch = self.wires.get(wire).epoch;
-                    self.push_end(wire, epoch, pace);
-                    self.wires.get_mut(wire).epoch = epoch + 1;
-                }
-                Effect::Note(note) => {
-                    watch.note(Seen { step: self.step, at: self.now, node: id, note: &note });
-                }
-                Effect::Fact(fact, note) => {
-                    if self.is_news(fact) {
-                        watch.note(Seen { step: self.step, at: self.now, node: id, note: &note });
-                    }
-                }
-                Effect::Work(span) => {
-                    let span = pace.work(slowed(span, slow));
-                    let slot = &mut self.slots[id.index()];
-                    leaves = leaves.max(slot.busy_until) + span;
-                    slot.busy_until = leaves;
-                }
-            }
-        }
-        self.effects = effects;
-    }
-
-    /// Whether the observer does not know this yet; it does from now on.
-    fn is_news(&mut self, fact: Fact) -> bool {
-        match self.told.iter_mut().find(|told| told.log == fact.log) {
-            Some(told) if *told >= fact => false,
-            Some(told) => {
-                *told = fact;
-                true
-            }
-            None => {
-                self.told.push(fact);
-                true
-            }
-        }
-    }
-
-    fn send(
-        &mut self,
-        from: NodeId,
-        to: NodeId,
-        leaves: Time,
-        msg: MsgOf<N>,
-        pace: &mut impl Pace,
-    ) {
-        let link = Link { from, to };
-        let wire = self.wires.lay(link);
-        match self.slots[to.index()].health {
-            Health::Up | Health::Paused => {
-                let arrival = leaves + pace.latency(wire as usize, link);
-                self.order += 1;
-                self.wires.push(
-                    wire,
-                    arrival,
-                    self.order,
-                    self.step,
-                    Load::Msg(msg),
-                    &mut self.agenda,
-                );
-            }
-            // its operating system refuses, once
-            Health::Dead => {
-                let epoch = self.wires.get(wire).epoch;
-                if self.wires.get(wire ^ 1).queue.is_empty() {
-                    self.push_end(wire ^ 1, epoch, pace);
-                }
-            }
-            Health::Off => {}
-        }
+        Arc::make_mut(&mut self.nodes[id.index()]).on(input, &mut ctx);
     }
 }
 
@@ -559,21 +396,10 @@ pub(super) fn slowed(span: Span, percent: u32) -> Span {
     Span::from_nanos((u128::from(span.as_nanos()) * u128::from(percent) / 100) as u64)
 }
 
-/// Two worlds are equal when no node could tell them apart: due times, step numbers and causes
-/// are left out, the order of what is armed is not.
 impl<N: Node> PartialEq for World<N> {
     fn eq(&self, other: &World<N>) -> bool {
-        self.slots.len() == other.slots.len()
-            && self.told == other.told
-            && self.slots.iter().zip(&other.slots).all(|(a, b)| {
-                (a.health, a.slow) == (b.health, b.slow)
-                    && (Arc::ptr_eq(&a.node, &b.node) || a.node == b.node)
-            })
-            && self.live_wires().eq(other.live_wires())
-            && (0..self.slots.len()).all(|index| {
-                self.ranked_alarms(NodeId(index as u32))
-                    == other.ranked_alarms(NodeId(index as u32))
-            })
+        let same = |(a, b): (&Arc<N>, &Arc<N>)| Arc::ptr_eq(a, b) || a == b;
+        self.ground == other.ground && self.nodes.iter().zip(&other.nodes).all(same)
     }
 }
 
@@ -581,40 +407,8 @@ impl<N: Node> Eq for World<N> {}
 
 impl<N: Node> Hash for World<N> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for slot in &self.slots {
-            (slot.health, slot.slow).hash(state);
-            slot.node.hash(state);
-        }
-        for (link, cut, epoch, load) in self.live_wires() {
-            (link, cut, epoch).hash(state);
-            load.hash(state);
-        }
-        for index in 0..self.slots.len() {
-            self.ranked_alarms(NodeId(index as u32)).hash(state);
-        }
-        if !self.told.is_empty() {
-            self.told.hash(state);
-        }
-    }
-}
-
-impl<N: Node> World<N> {
-    fn live_wires(&self) -> impl Iterator<Item = (Link, bool, u32, Option<&Load<MsgOf<N>>>)> {
-        self.wires.sorted().flat_map(|wire| {
-            let head = std::iter::once((wire.link, wire.cut, wire.epoch, None));
-            let loads = wire.queue.iter();
-            head.filter(|(_, cut, epoch, _)| *cut || *epoch > 0)
-                .chain(loads.map(|packet| (wire.link, wire.cut, packet.epoch, Some(&packet.load))))
-        })
-    }
-
-    fn ranked_alarms(&self, id: NodeId) -> Vec<(TimerOf<N>, Span)> {
-        let mut slots: Vec<u32> = self.alarms.slots_of(id).collect();
-        slots.sort_by_key(|&slot| self.alarms.get(slot).order);
-        slots
-            .into_iter()
-            .map(|slot| (self.alarms.get(slot).timer, self.alarms.get(slot).span))
-            .collect()
+        self.nodes.hash(state);
+        self.ground.hash(state);
     }
 }
 

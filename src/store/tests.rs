@@ -1,5 +1,7 @@
 use super::*;
-use crate::kernel::{Choose, Ctx, Dist, Effect, Input, Loss, Node, NodeId, Site, Span, Time};
+use crate::kernel::{
+    Choose, Collected, Ctx, Dist, Effect, Input, Loss, Node, NodeId, Site, Span, Time,
+};
 use crate::talk::{MessageId, Mq, Msg, Note, Order, Rate, Timer};
 
 const CALLER: NodeId = NodeId(4);
@@ -31,7 +33,8 @@ impl Bench {
     fn input(&mut self, input: Input<Mq>) {
         self.effects.clear();
         let mut choose = Fixed(self.draw);
-        let mut ctx = Ctx::new(NodeId(9), self.now, &mut self.effects, &mut choose);
+        let mut out = Collected { effects: &mut self.effects, choose: &mut choose };
+        let mut ctx = Ctx::new(NodeId(9), self.now, &mut out);
         self.service.on(input, &mut ctx);
     }
 
@@ -177,9 +180,8 @@ fn a_crash_loses_calls_but_not_what_was_seen() {
     bench.done(0);
     bench.call(2);
     let mut choose = Fixed(0);
-    bench
-        .service
-        .lose(Loss::Power, &mut Ctx::new(NodeId(9), Time::ZERO, &mut Vec::new(), &mut choose));
+    let mut out = Collected { effects: &mut Vec::new(), choose: &mut choose };
+    bench.service.lose(Loss::Power, &mut Ctx::new(NodeId(9), Time::ZERO, &mut out));
     assert_eq!(bench.service.busy(), 0);
     bench.call(1);
     bench.done(0);

@@ -6,7 +6,7 @@
 
 use redeliver::check::{Audit, Class, End, Outcome};
 use redeliver::kernel::{
-    Choose, Ctx, Dist, Effect, Input, Loss, Node, NodeId, Setup, Site, Span, Timeline,
+    Choose, Collected, Ctx, Dist, Effect, Input, Loss, Node, NodeId, Setup, Site, Span, Timeline,
 };
 use redeliver::scenario::Scenario;
 use redeliver::system::Member;
@@ -120,7 +120,8 @@ impl Mutant {
             let mut effects = Vec::new();
             {
                 let mut pass = Pass(ctx);
-                let mut inner = Ctx::new(me, now, &mut effects, &mut pass);
+                let mut out = Collected { effects: &mut effects, choose: &mut pass };
+                let mut inner = Ctx::new(me, now, &mut out);
                 inner.slow = slow;
                 self.inner.on(input, &mut inner);
             }
@@ -132,7 +133,8 @@ impl Mutant {
                 // what the mutant adds of its own is not distorted again
                 let mut effects = Vec::new();
                 let mut pass = Pass(ctx);
-                self.inner.on(input, &mut Ctx::new(me, now, &mut effects, &mut pass));
+                let mut out = Collected { effects: &mut effects, choose: &mut pass };
+                self.inner.on(input, &mut Ctx::new(me, now, &mut out));
                 for effect in effects {
                     if let Some(effect) = self.distorted(effect) {
                         emit(effect, ctx);

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Broker, Config, Profile};
-use crate::kernel::{Ctx, Effect, Input, Loss, Node, NodeId, Span, Time, Untimed};
+use crate::kernel::{Collected, Ctx, Effect, Input, Loss, Node, NodeId, Span, Time, Untimed};
 use crate::talk::{
     Consume, Frame, Message, MessageId, Method, Mq, Msg, Name, Note, Properties, Publication,
     QueueDeclare, QueueId, Reply, Request, Timer, Value,
@@ -114,7 +114,8 @@ impl Lab {
     /// Gives the broker one input and looks at what follows.
     pub(super) fn input(&mut self, input: Input<Mq>) {
         let mut effects = Vec::new();
-        let mut ctx = Ctx::new(NodeId(0), self.now, &mut effects, &mut self.choices);
+        let mut out = Collected { effects: &mut effects, choose: &mut self.choices };
+        let mut ctx = Ctx::new(NodeId(0), self.now, &mut out);
         self.broker.on(input, &mut ctx);
         self.collect(effects);
         self.check();
@@ -362,7 +363,8 @@ impl Lab {
         }
         self.timers.clear();
         let mut effects = Vec::new();
-        let mut ctx = Ctx::new(NodeId(0), self.now, &mut effects, &mut self.choices);
+        let mut out = Collected { effects: &mut effects, choose: &mut self.choices };
+        let mut ctx = Ctx::new(NodeId(0), self.now, &mut out);
         self.broker.lose(loss, &mut ctx);
         effects.retain(|effect| matches!(effect, Effect::Note(_)));
         self.collect(effects);
