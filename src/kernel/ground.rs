@@ -63,8 +63,21 @@ impl<T: Talk> Ground<T> {
         }
     }
 
-    pub(super) fn cut(&mut self, link: Link, cut: bool) {
+    /// The wire of `link`. One that is laid while its receiver stands still is held from the start.
+    pub(super) fn lay(&mut self, link: Link) -> u32 {
+        if let Some(wire) = self.wires.find(link) {
+            return wire;
+        }
         let wire = self.wires.lay(link);
+        for (wire, receiver) in [(wire, link.to), (wire ^ 1, link.from)] {
+            let still = self.slots[receiver.index()].health == Health::Paused;
+            self.wires.get_mut(wire).held = still;
+        }
+        wire
+    }
+
+    pub(super) fn cut(&mut self, link: Link, cut: bool) {
+        let wire = self.lay(link);
         self.wires.get_mut(wire).cut = cut;
         self.wires.schedule(wire, &mut self.agenda);
     }
@@ -86,7 +99,7 @@ impl<T: Talk> Ground<T> {
 
     fn send(&mut self, from: NodeId, to: NodeId, leaves: Time, msg: T::Msg, pace: &mut impl Pace) {
         let link = Link { from, to };
-        let wire = self.wires.lay(link);
+        let wire = self.lay(link);
         match self.slots[to.index()].health {
             Health::Up | Health::Paused => {
                 let arrival = leaves + pace.latency(wire as usize, link);
@@ -119,7 +132,7 @@ impl<T: Talk> Ground<T> {
     }
 
     fn close(&mut self, id: NodeId, peer: NodeId, pace: &mut impl Pace) {
-        let wire = self.wires.lay(Link { from: id, to: peer });
+        let wire = self.lay(Link { from: id, to: peer });
         let epoch = self.wires.get(wire).epoch;
         self.push_end(wire, epoch, pace);
         self.wires.get_mut(wire).epoch = epoch + 1;

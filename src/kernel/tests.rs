@@ -247,6 +247,21 @@ fn a_paused_node_goes_on_where_it_stood() {
 }
 
 #[test]
+fn a_paused_node_does_not_hear_whoever_talks_to_it_for_the_first_time() {
+    // the client sends first after 1 ms
+    let fault = |at, fault| Planned { at: Time::ZERO + Span::from_micros(at), fault };
+    let plan = vec![fault(500, Fault::Pause(SERVER)), fault(9_500, Fault::Resume(SERVER))];
+    let run = Run::record(setup(plan, 3), Time::MAX, 10_000);
+    let mut heard = run
+        .history()
+        .steps()
+        .iter()
+        .filter(|taken| matches!(taken.step, Step::Deliver(link) if link.to == SERVER));
+    assert!(heard.all(|taken| taken.at >= Time::ZERO + Span::from_micros(9_500)));
+    assert!(run.history().notes().iter().any(|n| n.note == Told::Acknowledged(1)));
+}
+
+#[test]
 fn a_timer_that_is_armed_again_moves() {
     let mut world = World::new(nodes(true, 3), &mut Untimed::default(), &mut ());
     assert_eq!(world.enabled(), [Step::Fire(CLIENT, Alarm::Send)]);

@@ -84,11 +84,8 @@ impl<M> Wires<M> {
         at.map(|at| out[at].1)
     }
 
-    /// The wire of `link`, laid now if it is the first time that the two talk.
+    /// Lays the wire of `link`, since it is the first time that the two talk.
     pub(crate) fn lay(&mut self, link: Link) -> u32 {
-        if let Some(wire) = self.find(link) {
-            return wire;
-        }
         let wire = self.wires.len() as u32;
         let back = Link { from: link.to, to: link.from };
         for (link, wire) in [(link, wire), (back, wire + 1)] {

@@ -332,7 +332,7 @@ impl<N: Node> World<N> {
             Fault::Heal(link) => self.ground.cut(*link, false),
             Fault::Break(a, b) => {
                 for link in [Link { from: *a, to: *b }, Link { from: *b, to: *a }] {
-                    let wire = self.ground.wires.lay(link);
+                    let wire = self.ground.lay(link);
                     self.ground.wires.clear(wire, &mut self.ground.agenda);
                     let epoch = self.ground.wires.get(wire).epoch;
                     self.ground.push_end(wire, epoch, pace);
