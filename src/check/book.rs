@@ -55,6 +55,8 @@ pub(super) mod mark {
     pub(in crate::check) const REPLY: u16 = 1 << 13;
     /// No consumer gets it any more: it waits to be dead-lettered.
     pub(in crate::check) const DYING: u16 = 1 << 14;
+    /// Its queue had handed it out and took it back.
+    pub(in crate::check) const CAME_BACK: u16 = 1 << 15;
 }
 
 impl Token {

@@ -176,6 +176,7 @@ fn note(verb: &str, rest: &[&str], queues: &mut Vec<String>) -> Note {
         "closed" => return Note::ConnectionClosed { peer: node(rest[0]), code: 0 },
         "blocked" => return Note::Blocked { peer: node(rest[0]) },
         "connected" => return Note::Connected { to: BROKER },
+        "disconnected" => return Note::Disconnected { from: BROKER },
         _ => {}
     }
     let (msg, copy) = message(rest[0]);

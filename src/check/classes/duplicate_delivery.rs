@@ -5,6 +5,10 @@
 //! later attempt comes again because it should. A message that came back because a channel, a
 //! connection or the broker went, that was stored twice, or that was acknowledged, does not.
 //!
+//! A broker that closes a connection cannot call back what it has sent on it. A consumer therefore
+//! receives, once and before it learns that the connection is gone, what its queue has taken back
+//! already. That is a delivery like any other; the one that follows it is the second.
+//!
 //! The smallest history that breaks it:
 //! ```text
 //! producer submit m1
@@ -166,6 +170,30 @@ mod tests {
         let unnoted = "service effect m1 / broker acked m1 q / c2 received m1";
         assert_breaks(&format!("{HELD} / {unnoted}"), CLASS, How::AfterAck);
         assert_breaks(&format!("{HELD} / broker push m1 q c2"), CLASS, How::WhileUnacked);
+    }
+
+    #[test]
+    fn what_was_under_way_when_its_connection_was_closed_comes_once() {
+        // acknowledged in a life before, as after a retry by way of another queue
+        let before = format!("{HELD} / c1 ack m1 / broker acked m1 q / broker store m1 r");
+        let back = "broker push m1 r c1 / broker requeue m1 r connection";
+        let late = "c1 received m1";
+        assert_keeps(&format!("{before} / {back} / {late}"), CLASS);
+        let gone = "broker discard m1 r queue-deleted none";
+        assert_keeps(&format!("{before} / broker push m1 r c1 / {gone} / {late}"), CLASS);
+        for broken in [
+            format!("{back} / {late} / {late}"),
+            format!("{back} / c1 disconnected / {late}"),
+            format!("{back} / c1 connected / {late}"),
+            format!("{back} / c2 received m1"),
+            format!("broker push m1 r c1 / {late} / broker requeue m1 r connection / {late}"),
+            "broker push m1 r c1 / broker requeue m1 r nack / c1 received m1".to_owned(),
+        ] {
+            assert_breaks(&format!("{before} / {broken}"), CLASS, How::AfterAck);
+        }
+        let again = "broker push m1 r c2 / c2 received m1 redelivered";
+        let how = How::Redelivered(Returned::Connection);
+        assert_breaks(&format!("{before} / {back} / {late} / {again}"), CLASS, how);
     }
 
     #[test]

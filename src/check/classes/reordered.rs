@@ -64,8 +64,9 @@ impl Ledger {
         queue: QueueId,
     ) {
         let token = self.book.token(at);
-        let (place, first) = (token.place, token.deliveries == 0);
-        if !first || token.has(mark::RECOVERED) {
+        let place = token.place;
+        // what comes back goes behind what came back before, in the order in which consumers go
+        if token.has(mark::CAME_BACK | mark::RECOVERED) {
             return;
         }
         let book = self.queue(queue);
@@ -173,5 +174,17 @@ mod tests {
              broker requeue m1 q nack / broker push m1 q c1"
         );
         assert_keeps(&history, CLASS);
+    }
+
+    #[test]
+    fn what_a_log_handed_out_comes_back_in_any_order_even_if_no_node_had_pushed_it() {
+        let pushes = "broker push m2 q c1 / broker push m1 q c1";
+        let back = "broker requeue m2 q connection / broker requeue m1 q connection";
+        assert_keeps(&format!("{TWO} / {STORED} / {back} / {pushes}"), CLASS);
+        let only_one = "broker requeue m2 q connection";
+        let three = "producer submit m3 / broker store m3 q";
+        let pushes = "broker push m3 q c1 / broker push m1 q c1";
+        let history = format!("{TWO} / {STORED} / {three} / {only_one} / {pushes}");
+        assert_breaks(&history, CLASS, How::Overtaken(Scope::Queue, By::Broker));
     }
 }

@@ -1,7 +1,7 @@
 //! What is known of each node, queue and order.
 
 use crate::kernel::{NodeId, StepNo, Time};
-use crate::talk::{Gone, Name};
+use crate::talk::{Gone, MessageId, Name, QueueId};
 
 /// What is known of one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -19,6 +19,9 @@ pub(in crate::check) struct NodeBook {
     pub(in crate::check) down: bool,
     pub(in crate::check) prefetch: Option<u32>,
     pub(in crate::check) bound: Option<u32>,
+    /// What was pushed to it and taken back before it came: it may still come, since the broker
+    /// that closes a connection cannot stop what is under way on it.
+    pub(super) under_way: Vec<(MessageId, QueueId)>,
 }
 
 /// What is known of one queue.

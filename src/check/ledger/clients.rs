@@ -71,14 +71,19 @@ impl Ledger {
         let cell = *self.book.cell(msg);
         self.judge_phantom(case, msg, cell, Point::Delivery, None);
         let Some(play) = cell.play() else {
-            self.judge_received_nothing(case, msg, cell, None);
+            if self.was_under_way(case.node, msg).is_none() {
+                self.judge_received_nothing(case, msg, cell, None);
+            }
             return;
         };
         self.stamp(case, play);
         let me = case.node.0;
         let found = self.book.find(play, |token| token.holder == me && !token.has(mark::ARRIVED));
         let Some(at) = found else {
-            self.judge_received_nothing(case, msg, cell, Some(play));
+            match self.was_under_way(case.node, msg) {
+                Some(queue) => self.received_late(case, msg, play, queue),
+                None => self.judge_received_nothing(case, msg, cell, Some(play)),
+            }
             return;
         };
         self.judge_delivered_again(case, msg, play, at);
@@ -92,6 +97,26 @@ impl Ledger {
             self.book.play_mut(play).queue = Some(queue);
         }
         if !cell.has(fact::DELIVERED) {
+            self.book.cell(msg).set(fact::DELIVERED);
+            self.judge_order(case, msg, play, Point::Delivery);
+        }
+    }
+
+    /// Whether a delivery was under way to this consumer when its queue took the message back, and
+    /// from which queue. It comes once.
+    fn was_under_way(&mut self, node: NodeId, msg: MessageId) -> Option<QueueId> {
+        let under_way = &mut self.node(node).under_way;
+        let at = under_way.iter().position(|(its, _)| *its == msg)?;
+        Some(under_way.remove(at).1)
+    }
+
+    /// A consumer receives what its queue has taken back meanwhile. It will come again.
+    fn received_late(&mut self, case: Case, msg: MessageId, play: u32, queue: QueueId) {
+        let again = self.book.find(play, |token| token.queue == queue.0 && token.ready());
+        if let Some(at) = again {
+            self.book.token_mut(at).marks |= mark::RECEIVED;
+        }
+        if !self.book.get(msg).has(fact::DELIVERED) {
             self.book.cell(msg).set(fact::DELIVERED);
             self.judge_order(case, msg, play, Point::Delivery);
         }

@@ -81,6 +81,16 @@ impl Ledger {
         Some((play, self.book.find(play, dying)?))
     }
 
+    /// A copy is taken from whoever holds it, because a connection, a queue or a broker is gone. If
+    /// it has not come there, it may still come.
+    pub(super) fn may_still_come(&mut self, msg: MessageId, at: u32) {
+        let token = self.book.token(at);
+        let (holder, queue) = (token.holder, QueueId(token.queue));
+        if token.held() && !token.has(mark::ARRIVED) {
+            self.node(NodeId(holder)).under_way.push((msg, queue));
+        }
+    }
+
     /// A copy that a consumer held is in its queue again.
     pub(super) fn free(&mut self, at: u32) {
         self.take_from_holder(at);

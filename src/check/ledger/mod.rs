@@ -178,7 +178,12 @@ impl Ledger {
             Note::Settled { msg, how } => self.settled(case, msg, how),
             Note::Retried { msg, .. } => self.leave_trail(case, msg, trail::RETRIED),
             Note::Parked { msg } => self.book.cell(msg).set(fact::PARKED),
-            Note::Connected { .. } => self.node(case.node).closed = None,
+            Note::Connected { .. } => {
+                let node = self.node(case.node);
+                node.closed = None;
+                node.under_way.clear();
+            }
+            Note::Disconnected { .. } => self.node(case.node).under_way.clear(),
             Note::Replied { msg } => self.leave_trail(case, msg, trail::REPLIED),
             Note::Answered { msg, .. } => self.answered(case, msg),
             Note::Unknown { .. }
@@ -187,8 +192,7 @@ impl Ledger {
             | Note::Started { .. }
             | Note::Failed { why: Failure::Downstream, .. }
             | Note::Deduplicated { .. }
-            | Note::CallFailed { .. }
-            | Note::Disconnected { .. } => {}
+            | Note::CallFailed { .. } => {}
         }
     }
 }

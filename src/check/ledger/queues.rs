@@ -128,6 +128,9 @@ impl Ledger {
         let willed = matches!(why, Returned::Nack | Returned::Reject);
         let (play, at) = match self.held_copy(msg, queue) {
             Some((play, at)) => {
+                if !willed {
+                    self.may_still_come(msg, at);
+                }
                 self.free(at);
                 (play, at)
             }
@@ -142,7 +145,7 @@ impl Ledger {
         };
         let token = self.book.token_mut(at);
         token.marks &= !(mark::ARRIVED | mark::ANSWERED | mark::WILLED | 7 << mark::RETURNED);
-        token.marks |= (why as u16) << mark::RETURNED;
+        token.marks |= mark::CAME_BACK | (why as u16) << mark::RETURNED;
         if willed {
             token.marks |= mark::WILLED;
         }
@@ -166,6 +169,9 @@ impl Ledger {
             return self.judge_missing(case, msg, queue, Move::Discarded);
         };
         if self.book.token(at).held() {
+            if why != Death::Rejected {
+                self.may_still_come(msg, at);
+            }
             self.free(at);
         }
         self.book.token_mut(at).marks |= mark::DYING;
@@ -192,6 +198,9 @@ impl Ledger {
             self.judge_missing(case, msg, queue, what);
             return;
         };
+        if why != Death::Rejected {
+            self.may_still_come(msg, at);
+        }
         let token = self.let_go(play, at);
         let book = self.book.play_mut(play);
         book.died = Some(why);
@@ -221,6 +230,7 @@ impl Ledger {
             self.judge_missing(case, msg, queue, Move::Lost);
             return;
         };
+        self.may_still_come(msg, at);
         let token = self.let_go(play, at);
         let how = match self.queue(queue).gone {
             Some(why) => How::QueueGone(why),
@@ -253,6 +263,7 @@ impl Ledger {
             }
         };
         if held.is_some() {
+            self.may_still_come(msg, at);
             self.free(at);
         }
         let token = self.book.token_mut(at);
