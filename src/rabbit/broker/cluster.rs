@@ -342,12 +342,18 @@ impl Broker {
     /// sees to the channel.
     pub(super) fn keeps(&self, queue: QueueId, effect: &Effect, ctx: &mut Ctx<'_, Mq>) -> bool {
         let Some(member) = &self.cluster else { return true };
-        let slot = &self.queues[queue.index()];
-        let here = matches!(slot.queue, Some(Queue { machine: Machine::Classic(_), .. }));
-        let word = || Word::Effect { queue, epoch: slot.epoch, effect: effect.clone() };
+        // an answer may come before the declaration of the queue that gives it
+        let here = self
+            .queues
+            .get(queue.index())
+            .filter(|slot| matches!(slot.queue, Some(Queue { machine: Machine::Classic(_), .. })));
+        let word = |slot: &QueueSlot| {
+            let (epoch, effect) = (slot.epoch, effect.clone());
+            Word::Effect { queue, epoch, effect }
+        };
         match effect.session().map(|session| member.node_of(session)) {
             Some(node) if node != ctx.me => {
-                if here {
+                if let Some(slot) = here {
                     if let Effect::Deliver { session, handed, .. }
                     | Effect::Fetched { session, handed: Some(handed), .. } = effect
                         && let Some(to) = member.guest(*session)
@@ -361,15 +367,17 @@ impl Broker {
                     {
                         ctx.note(Note::Subscribed { peer, queue });
                     }
-                    self.tell(node, word(), ctx);
+                    self.tell(node, word(slot), ctx);
                 }
                 false
             }
             Some(_) => true,
             None => {
                 // whoever leads has the worker that waits for it
-                if here && matches!(effect, Effect::Confirm(_) | Effect::Refuse(_)) {
-                    self.tell_all(&word(), ctx);
+                if let Some(slot) = here
+                    && matches!(effect, Effect::Confirm(_) | Effect::Refuse(_))
+                {
+                    self.tell_all(&word(slot), ctx);
                 }
                 true
             }
