@@ -319,11 +319,6 @@ impl Book {
         cells.filter(|(_, cell)| cell.facts() != 0).map(|(id, &cell)| (MessageId(id as u32), cell))
     }
 
-    /// How many messages are in play.
-    pub(super) fn in_play(&self) -> usize {
-        self.plays.len() - self.free.len()
-    }
-
     /// How much memory it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.cells.capacity() * size_of::<Cell>()

@@ -376,10 +376,10 @@ impl Tally {
         );
         let more = deliveries.iter().filter(|&&n| n > 1).count();
         facts.set("messages.delivered-again", more as u64);
-        let (done, dead) = ledger.ends();
+        let (done, dead, open) = ledger.ends();
         facts.set("messages.done", done);
         facts.set("messages.dead", dead);
-        facts.set("messages.open", ledger.in_play() as u64);
+        facts.set("messages.open", open);
         facts.set_deliveries(deliveries);
     }
 

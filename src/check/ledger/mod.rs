@@ -95,22 +95,20 @@ impl Ledger {
         }
     }
 
-    /// How many messages have not come to their end.
-    pub fn in_play(&self) -> usize {
-        self.book.in_play()
-    }
-
-    /// How many messages have done what they are for, and how many rest among the dead.
-    pub fn ends(&self) -> (u64, u64) {
-        let (mut done, mut dead) = (0, 0);
+    /// How many messages have done what they are for, how many rest among the dead, and how many
+    /// were submitted and have done neither.
+    pub fn ends(&self) -> (u64, u64, u64) {
+        let (mut done, mut dead, mut open) = (0, 0, 0);
         for (msg, cell) in self.book.messages() {
             if self.complete(msg, cell) {
                 done += 1;
             } else if cell.play().is_some_and(|play| self.rests(cell, play)) {
                 dead += 1;
+            } else if cell.has(fact::SUBMITTED) {
+                open += 1;
             }
         }
-        (done, dead)
+        (done, dead, open)
     }
 
     /// How much memory it takes for messages, in bytes.

@@ -177,10 +177,9 @@ fn ignored(table: &Tree, tree: &Tree, profile: &Profile, problems: &mut Problems
                 .help("write x-overflow = \"reject-publish\" next to it"),
         );
     }
-    if arguments.has("x-overflow")
-        && !arguments.has("x-max-length")
-        && !arguments.has("x-max-length-bytes")
-    {
+    let bounded = arguments.has("x-max-length") || arguments.has("x-max-length-bytes");
+    let needed = quorum && at_least_once;
+    if arguments.has("x-overflow") && !bounded && !needed {
         let title = "`x-overflow` has no effect: the queue has no maximum length";
         problems.push(
             Problem::warning(arguments.spot_of("x-overflow"), title)
