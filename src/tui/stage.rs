@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::check::Role as Part;
-use crate::kernel::{History, NodeId, Step};
+use crate::kernel::{History, NodeId, Step, StepNo};
 use crate::report::Names;
 use crate::talk::{Mq, Name, Note, QueueId};
 
@@ -31,6 +31,8 @@ pub struct Stage {
     busiest: Vec<Entity>,
     /// For every service of the scenario, whether it is a node.
     remote: Vec<bool>,
+    /// Elections of a cluster: after which step a queue was led by which node.
+    leaders: Vec<(StepNo, QueueId, NodeId)>,
 }
 
 impl Stage {
@@ -42,8 +44,12 @@ impl Stage {
             cast.parts.iter().any(|part| part.role == Part::Service && part.name == *name)
         };
         stage.remote = cast.services.iter().map(is_node).collect();
-        let mut broker_speaks = vec![false; stage.len()];
+        // the members of a cluster talk to each other, and all of them have a lane
+        let mut broker_speaks = vec![stage.is_cluster(); stage.len()];
         for noted in history.notes() {
+            if let Note::Elected { queue, .. } = noted.note {
+                stage.leaders.push((noted.step, queue, noted.node));
+            }
             if let Note::QueueDeclared { queue, name } = &noted.note {
                 if stage.queues.len() <= queue.index() {
                     stage.queues.resize(queue.index() + 1, (Name::default(), noted.node));
@@ -139,11 +145,16 @@ impl Stage {
         self.names.cast().role(id)
     }
 
-    /// The node that an entity lives on: a queue goes down with its broker.
-    pub fn host(&self, entity: Entity) -> Option<NodeId> {
+    /// The node that an entity lives on after a step: a queue goes down with its broker, and in a
+    /// cluster a quorum queue moves to whoever leads it.
+    pub fn host(&self, entity: Entity, after: StepNo) -> Option<NodeId> {
         match entity {
             Entity::Node(id) => Some(id),
-            Entity::Queue(id) => self.queues.get(id.index()).map(|it| it.1),
+            Entity::Queue(id) => {
+                let mut terms = self.leaders.iter().rev();
+                let led = terms.find(|(since, queue, _)| *queue == id && *since <= after);
+                led.map(|it| it.2).or_else(|| self.queues.get(id.index()).map(|it| it.1))
+            }
             Entity::Service(_) => None,
         }
     }
@@ -164,6 +175,11 @@ impl Stage {
         wanted.map(|(index, _)| NodeId(index as u32))
     }
 
+    /// Whether there are several brokers.
+    fn is_cluster(&self) -> bool {
+        self.nodes(Part::Broker).nth(1).is_some()
+    }
+
     /// In which lane a note of `node` is drawn.
     pub fn place(&self, node: NodeId, note: &Note) -> Entity {
         match (self.part(node), queue_of(note), service_of(note)) {
@@ -179,9 +195,8 @@ impl Stage {
     pub fn lane(&self, node: NodeId) -> Entity {
         let mine = |(_, (name, host)): &(usize, &(Name, NodeId))| *host == node && !name.is_empty();
         let mut queues = self.queues.iter().enumerate().filter(mine);
-        let cluster = self.nodes(Part::Broker).nth(1).is_some();
         match (self.part(node), queues.next(), queues.next()) {
-            (Some(Part::Broker), Some((only, _)), None) if !cluster => {
+            (Some(Part::Broker), Some((only, _)), None) if !self.is_cluster() => {
                 Entity::Queue(QueueId(only as u16))
             }
             _ => Entity::Node(node),
@@ -204,7 +219,7 @@ const fn service_of(note: &Note) -> Option<u16> {
     }
 }
 
-/// The queue that a note is about.
+/// The queue that a note is about. An election is about the node that wins it.
 pub(super) const fn queue_of(note: &Note) -> Option<QueueId> {
     match *note {
         Note::QueueDeclared { queue, .. }
@@ -218,8 +233,7 @@ pub(super) const fn queue_of(note: &Note) -> Option<QueueId> {
         | Note::Lost { queue, .. }
         | Note::Recovered { queue, .. }
         | Note::Subscribed { queue, .. }
-        | Note::Unsubscribed { queue, .. }
-        | Note::Elected { queue, .. } => Some(queue),
+        | Note::Unsubscribed { queue, .. } => Some(queue),
         _ => None,
     }
 }

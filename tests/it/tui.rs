@@ -6,7 +6,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
-use redeliver::scenario::Scenario;
+use redeliver::scenario::{Scenario, embedded};
 use redeliver::talk::MessageId;
 use redeliver::tui::{
     Charset, Entry, Key, Message, Model, Palette, Picker, Recording, Theme, Ui, View, update, view,
@@ -248,6 +248,27 @@ fn the_world_is_that_of_the_cursor_whichever_way_one_came() {
         let no = forward.cursor.at.step();
         assert_eq!(*forward.world(), *recording.seek(no).world(), "ev {no}");
     }
+}
+
+#[test]
+fn a_quorum_queue_is_drawn_at_the_node_that_leads_it() {
+    let found = embedded::find("quorum-leader-crash").expect("it is embedded");
+    let scenario = found.load().unwrap_or_else(|problems| panic!("{problems}"));
+    let mut model = Model::new(Recording::new(scenario, 1, Vec::new()), ui((120, 36)));
+    let hosts = |model: &Model| {
+        let boxes: Vec<String> =
+            rows(&drawn(model)).iter().map(|row| row.chars().skip(27).take(28).collect()).collect();
+        let at = |text: &str| boxes.iter().position(|row| row.contains(text));
+        (at("─ rabbit-1 ─"), at("─ rabbit-2 ─"), at(" orders "))
+    };
+    press(&mut model, "1");
+    let (one, two, orders) = hosts(&model);
+    assert!(one < orders && orders < two, "the first leader has it");
+    press(&mut model, "!");
+    let (one, two, orders) = hosts(&model);
+    assert!(one < two && two < orders, "and the second, when the first is down");
+    let stage = &model.recording.stage;
+    assert!(["rabbit-1", "rabbit-2", "rabbit-3"].iter().all(|node| stage.named(node).is_some()));
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn row(
         let health = lanes
             .shown
             .get(lane)
-            .and_then(|entity| recording.stage.host(*entity))
+            .and_then(|entity| recording.stage.host(*entity, row.step()))
             .map_or(Health::Up, |node| recording.index.health(node, row.step()));
         let (sign, role) = match health {
             Health::Up => (glyphs.lane, Role::Frame),

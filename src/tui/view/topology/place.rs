@@ -112,6 +112,7 @@ fn hosts(model: &Model, area: Rect, (x, width): (u16, u16), lowest: u16) -> Vec<
         return Vec::new();
     };
     let share = area.height / count;
+    let now = model.cursor.at.step();
     let mut y = area.y;
     let mut hosts = Vec::new();
     for node in brokers {
@@ -122,7 +123,7 @@ fn hosts(model: &Model, area: Rect, (x, width): (u16, u16), lowest: u16) -> Vec<
             .lanes()
             .iter()
             .copied()
-            .filter(|entity| stage.host(*entity) == Some(node) && exists(model, node, *entity))
+            .filter(|entity| stage.host(*entity, now) == Some(node) && exists(model, node, *entity))
             .collect();
         let room = share - 2;
         let lines = [3, 2].into_iter().find(|lines| queues.len() * lines <= usize::from(room));
