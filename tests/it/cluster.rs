@@ -155,6 +155,51 @@ fn what_a_consumer_at_a_lost_node_held_comes_back() {
 }
 
 /// A cluster of three nodes, with `rest`.
+#[test]
+fn consumers_at_a_lost_node_are_not_given_what_another_one_there_gives_back() {
+    let text = r#"
+title   = "Three consumers at the node that is lost"
+profile = "rabbitmq-4.2"
+horizon = "10s"
+
+[rabbitmq]
+nodes = 3
+
+[[rabbitmq.queue]]
+name = "orders"
+type = "quorum"
+
+[[producer]]
+name = "checkout"
+broker = "rabbit-2"
+publish = { routing_key = "orders" }
+messages = 200
+rate = "50/s"
+confirm = true
+
+[[consumer]]
+name = "worker"
+instances = 3
+queue = "orders"
+prefetch = 10
+handler = { takes = "30ms" }
+
+[[fault]]
+at = "2s"
+do = { crash = "rabbit-1" }
+restart_after = "5s"
+"#;
+    let (scenario, _) = Scenario::load("lost.toml", text, &[]).expect("it is good");
+    let run = scenario.system().run(1, 1_000_000);
+    let mut back = BTreeSet::new();
+    for noted in run.history().notes() {
+        if let Note::Requeued { msg, .. } = noted.note {
+            assert!(back.insert((noted.step, msg)), "{msg} came back twice in one step");
+        }
+    }
+    assert!(!back.is_empty(), "something was held at the lost node");
+}
+
 fn shop(rest: &str) -> Scenario {
     let text = format!(
         "title = \"a cluster\"\nprofile = \"rabbitmq-4.2\"\nhorizon = \"30s\"\n\

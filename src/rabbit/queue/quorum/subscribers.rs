@@ -73,6 +73,19 @@ impl Quorum {
         now: Time,
         out: &mut Out,
     ) {
+        self.forget(session, why, held, now, out);
+        self.replace_active();
+        self.serve(now, out);
+    }
+
+    fn forget(
+        &mut self,
+        session: Session,
+        why: Returned,
+        held: &[Handle],
+        now: Time,
+        out: &mut Out,
+    ) {
         self.publishers.retain(|(publisher, _)| *publisher != session);
         for slot in self.consumers.of(session) {
             self.unsubscribe(slot, now);
@@ -89,11 +102,10 @@ impl Quorum {
                 self.return_one(handle, why, out);
             }
         }
-        self.replace_active();
-        self.serve(now, out);
     }
 
-    /// As [`Quorum::down`], for all sessions that are `gone`.
+    /// As [`Quorum::down`], for all sessions that are `gone`: none of them is given what another gives
+    /// back. Source: `rabbit_fifo:apply/3`, `{down, _, noconnection}`.
     pub(crate) fn down_all(&mut self, gone: impl Fn(Session) -> bool, now: Time, out: &mut Out) {
         let consuming = self.consumers.iter().map(|(_, consumer)| consumer.session);
         let holding = self.held().into_iter().map(|entry| entry.session);
@@ -101,8 +113,10 @@ impl Quorum {
         sessions.sort_unstable();
         sessions.dedup();
         for session in sessions {
-            self.down(session, Returned::Connection, &[], now, out);
+            self.forget(session, Returned::Connection, &[], now, out);
         }
+        self.replace_active();
+        self.serve(now, out);
     }
 
     pub(super) fn active(&self) -> Option<(u32, &Consumer)> {
