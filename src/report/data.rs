@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::judged::Judged;
 use super::narrate::{self, Names};
+use super::text::paragraphs;
 use crate::check::{Audit, Guarantee, Outcome, Point, Verdict};
 use crate::kernel::run::Noted;
 use crate::kernel::{Seen, Step, Taken, Watch};
@@ -100,6 +101,7 @@ pub fn json(judged: &Judged<'_>) -> Value {
         .collect();
     let facts: Map<String, Value> =
         outcome.facts.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let teach = scenario.teach();
     json!({
         "scenario": scenario.name(),
         "profile": scenario.profile(),
@@ -112,6 +114,11 @@ pub fn json(judged: &Judged<'_>) -> Value {
         "guarantees": table,
         "expected": expected,
         "facts": facts,
+        "teach": {
+            "question": teach.question,
+            "text": teach.text,
+            "look_at": teach.look_at,
+        },
     })
 }
 
@@ -212,9 +219,14 @@ impl<E, W: FnMut(&str) -> Result<(), E>> Watch<Mq> for Lines<W, E> {
 /// One run as Markdown.
 pub fn markdown(judged: &Judged<'_>) -> String {
     let (scenario, outcome) = (judged.scenario, &judged.outcome);
-    let mut text = format!(
-        "## {}\n\n`{}` · {} · seed {} · {} simulated\n\n| | guarantee | |\n|---|---|---|\n",
-        scenario.title(),
+    let teach = scenario.teach();
+    let mut text = format!("## {}\n\n", scenario.title());
+    for paragraph in paragraphs(teach.question.unwrap_or_default()) {
+        let _ = writeln!(text, "{paragraph}\n");
+    }
+    let _ = writeln!(
+        text,
+        "`{}` · {} · seed {} · {} simulated\n\n| | guarantee | |\n|---|---|---|",
         scenario.name(),
         scenario.profile(),
         judged.seed,
@@ -260,5 +272,12 @@ pub fn markdown(judged: &Judged<'_>) -> String {
         let _ = writeln!(text, "| {mark} | {} {} | {found} |", expected.name, expected.want);
     }
     let _ = writeln!(text, "\n`redeliver play {} --seed {}`", scenario.command(), judged.seed);
+    if !teach.look_at.is_empty() {
+        let _ = writeln!(text, "\n**Look at:** {}", teach.look_at.join("; "));
+    }
+    // not wrapped: an issue shows every line break
+    for paragraph in paragraphs(teach.text.unwrap_or_default()) {
+        let _ = writeln!(text, "\n{paragraph}");
+    }
     text
 }

@@ -58,12 +58,23 @@ pub fn report(judged: &Judged<'_>, style: Style) -> String {
         outcome.end.at,
         outcome.end.step,
     );
-    let _ = writeln!(text, "{}\n", scenario.title());
+    let _ = writeln!(text, "{}", scenario.title());
+    let teach = scenario.teach();
+    fill(&mut text, teach.question.unwrap_or_default());
+    text.push('\n');
     classes(&mut text, judged, style);
     table(&mut text, judged, style);
     expectations(&mut text, judged, style);
     numbers(&mut text, judged, style);
     let _ = writeln!(text, "history {:016x}", judged.hash);
+    if !teach.look_at.is_empty() {
+        text.push('\n');
+        fill(&mut text, &format!("look at: {}", teach.look_at.join("; ")));
+    }
+    for paragraph in paragraphs(teach.text.unwrap_or_default()) {
+        text.push('\n');
+        fill(&mut text, &paragraph);
+    }
     // sentences about links have arrows
     if style.ascii { text.replace('→', "->") } else { text }
 }
@@ -218,6 +229,42 @@ fn numbers(text: &mut String, judged: &Judged<'_>, style: Style) {
     }
 }
 
+/// The paragraphs of a text, each in one line.
+pub(super) fn paragraphs(said: &str) -> Vec<String> {
+    let mut paragraphs = vec![String::new()];
+    for line in said.lines().map(str::trim) {
+        match paragraphs.last_mut() {
+            Some(last) if !line.is_empty() => {
+                if !last.is_empty() {
+                    last.push(' ');
+                }
+                last.push_str(line);
+            }
+            _ => paragraphs.push(String::new()),
+        }
+    }
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
+    paragraphs
+}
+
+/// Running words, in lines of at most 100 columns; a longer word has a line of its own.
+fn fill(text: &mut String, said: &str) {
+    let mut width = 0;
+    for word in said.split_whitespace() {
+        let length = word.chars().count();
+        if width > 0 {
+            let fits = width + 1 + length <= 100;
+            text.push(if fits { ' ' } else { '\n' });
+            width = if fits { width + 1 } else { 0 };
+        }
+        text.push_str(word);
+        width += length;
+    }
+    if width > 0 {
+        text.push('\n');
+    }
+}
+
 /// Words after a head, in lines of at most 100 columns.
 fn wrap(text: &mut String, head: &str, words: &[&str]) {
     let indent = head.chars().count();
@@ -238,4 +285,25 @@ fn wrap(text: &mut String, head: &str, words: &[&str]) {
     // a line that ends in a comma would end in a blank
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     *text = lines.join("\n") + "\n";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fill, paragraphs};
+
+    #[test]
+    fn running_words_keep_to_100_columns() {
+        let mut text = String::new();
+        fill(&mut text, &format!("{} {} {}", "a".repeat(60), "b".repeat(39), "c".repeat(120)));
+        let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
+        assert_eq!(widths, [100, 120]);
+        fill(&mut text, " ");
+        assert!(text.ends_with("c\n"), "nothing said, nothing written");
+    }
+
+    #[test]
+    fn an_empty_line_parts_paragraphs_and_a_line_break_does_not() {
+        assert_eq!(paragraphs("\none\ntwo\n\n\nthree\n"), ["one two", "three"]);
+        assert!(paragraphs(" \n").is_empty());
+    }
 }

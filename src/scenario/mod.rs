@@ -56,6 +56,17 @@ pub struct Scenario {
     shows: Option<Cue>,
 }
 
+/// What a scenario says to whoever learns from it: its `[teach]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Teach<'a> {
+    /// What to guess before the run is played.
+    pub question: Option<&'a str>,
+    /// What there is to learn: paragraphs with an empty line between them.
+    pub text: Option<&'a str>,
+    /// Where to look: moments, messages or views.
+    pub look_at: Vec<&'a str>,
+}
+
 impl Scenario {
     /// Reads a scenario. `name` is the path of its file, or the name of an embedded one;
     /// `overrides` are settings such as `consumer.worker.prefetch=1`, which win over the text.
@@ -232,6 +243,16 @@ impl Scenario {
     /// What sets it apart from the other scenarios of its claim; its title when it says nothing.
     pub fn case(&self) -> &str {
         self.tree.text("case").unwrap_or_else(|| self.title())
+    }
+
+    /// Its words for whoever learns from it.
+    pub fn teach(&self) -> Teach<'_> {
+        let Some(table) = self.tree.table("teach") else { return Teach::default() };
+        Teach {
+            question: table.text("question"),
+            text: table.text("text"),
+            look_at: table.list("look_at").iter().filter_map(tree::Entry::as_text).collect(),
+        }
     }
 
     /// Everything it says, checked.

@@ -70,6 +70,28 @@ fn a_broken_guarantee_as_markdown() {
 }
 
 #[test]
+fn what_a_scenario_teaches_is_in_every_report_of_one_run() {
+    let scenario = load("r1-poison-with-dlq");
+    let judged = Judged::new(&scenario, scenario.seed(), MOST_STEPS);
+    let teach = scenario.teach();
+    let words = [teach.question, teach.text, teach.look_at.first().copied()];
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for report in [text::report(&judged, PLAIN), data::markdown(&judged)] {
+        for said in words {
+            let said = said.expect("it says all three");
+            assert!(flat(&report).contains(&flat(said)), "{said}\n{report}");
+        }
+    }
+    let json = &data::json(&judged)["teach"];
+    assert_eq!(json["question"].as_str(), teach.question);
+    assert_eq!(json["look_at"][0].as_str(), teach.look_at.first().copied());
+    let silent = load("crash-before-ack");
+    let judged = Judged::new(&silent, silent.seed(), MOST_STEPS);
+    assert!(data::json(&judged)["teach"]["text"].is_null());
+    assert!(!text::report(&judged, PLAIN).contains("look at:"));
+}
+
+#[test]
 fn a_range_of_seeds() {
     let scenario = load("crash-before-ack");
     let mut summary = Summary::default();
