@@ -5,16 +5,16 @@ use crate::check::{Breach, By, Class, How, Role};
 use crate::kernel::run::Noted;
 use crate::kernel::{History, NodeId};
 use crate::scenario::Scenario;
-use crate::talk::{Death, Fate, Gone, MessageId, Mq, Note, QueueId};
+use crate::talk::{Death, Fate, Gone, MessageId, Mq, Note, QueueId, Returned};
 
 /// A setting of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// Its path, such as `consumer.worker.on_failure`.
     pub path: String,
-    /// Line and column, counted from 1; `None` when it is a default.
+    /// Line and column, counted from 1; `None` when the file does not say it.
     pub place: Option<(usize, usize)>,
-    /// The line of the file, when the file says it.
+    /// The line of the file, or else the option (`--set …`) that says it; `None` when it is a default.
     pub line: Option<String>,
 }
 
@@ -68,7 +68,12 @@ pub(super) fn setting(
         How::Retried | How::Deliveries(_) | How::Overtaken(_, By::Retry | By::Requeue) => {
             consumer("on_failure")
         }
-        How::Resent | How::Overtaken(_, By::Resend) => producer("on_unknown"),
+        How::Resent | How::Overtaken(_, By::Resend) => {
+            let refused =
+                before(history, breach).any(|noted| matches!(noted.note, Note::Refused { .. }));
+            producer(if refused { "on_nack" } else { "on_unknown" })
+        }
+        How::Redelivered(Returned::Timeout) => Some("rabbitmq.consumer_timeout".to_owned()),
         How::Redelivered(_) | How::AfterRestart | How::Resurrected
             if breach.class == Class::DuplicateEffect =>
         {
@@ -103,9 +108,12 @@ pub(super) fn setting(
         _ => None,
     }?;
     let place = scenario.place(&path);
-    let line = place
-        .and_then(|(line, _)| scenario.source().text.lines().nth(line - 1))
-        .map(|line| line.trim().to_owned());
+    let line = match place {
+        Some((line, _)) => {
+            scenario.source().text.lines().nth(line - 1).map(|it| it.trim().to_owned())
+        }
+        None => scenario.option(&path).map(|option| format!("--set {option}")),
+    };
     Some(Setting { path, place, line })
 }
 

@@ -134,9 +134,12 @@ fn details(text: &mut String, judged: &Judged<'_>, why: &Explanation, step: u64,
             writeln!(text, "      {label:7} {arrow} {} {}  ev {}", link.at, link.what, link.step);
     }
     if let Some(setting) = &why.setting {
-        let place = match setting.place {
-            Some((line, column)) => format!("{}:{line}:{column}", judged.scenario.source().name),
-            None => "the default".to_owned(),
+        let place = match (setting.place, &setting.line) {
+            (Some((line, column)), _) => {
+                format!("{}:{line}:{column}", judged.scenario.source().name)
+            }
+            (None, Some(_)) => String::new(),
+            (None, None) => "the default".to_owned(),
         };
         let said = setting.line.as_deref().map_or(String::new(), |line| format!("   {line}"));
         let _ = writeln!(text, "      setting {}   {place}{said}", setting.path);

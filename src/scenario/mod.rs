@@ -266,6 +266,12 @@ impl Scenario {
         let spot = path::find(&self.tree, path)?;
         (spot.source == self.source).then(|| spot.line_column())
     }
+
+    /// The option that set this, such as `consumer.worker.prefetch=1`; `None` when none did.
+    pub fn option(&self, path: &str) -> Option<&str> {
+        let source = &path::find(&self.tree, path)?.source;
+        (source.option > 0).then_some(source.text.as_str())
+    }
 }
 
 /// What is no scenario at all.

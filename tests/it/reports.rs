@@ -138,6 +138,15 @@ fn blamed(name: &str, settings: &[&str]) -> String {
 }
 
 #[test]
+fn a_setting_that_an_option_gave_is_no_default() {
+    let text = embedded::find("crash-before-ack").expect("it is embedded").text;
+    let option = "consumer.worker.prefetch=1".to_owned();
+    let (scenario, _) = Scenario::load("crash-before-ack", text, &[option]).expect("it is good");
+    let report = text::report(&Judged::new(&scenario, 1, MOST_STEPS), PLAIN);
+    assert!(report.contains("--set consumer.worker.prefetch=1"), "{report}");
+}
+
+#[test]
 fn a_loss_is_blamed_on_the_setting_that_would_have_prevented_it() {
     let cases: [(&str, &[&str], &str); 6] = [
         ("m1-power-loss", &[], "rabbitmq.queue.orders.type"),

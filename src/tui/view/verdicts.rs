@@ -77,6 +77,7 @@ fn details(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     if let Some(setting) = &why.setting {
         let place = match (setting.place, &setting.line) {
             (Some((line, column)), Some(text)) => format!("line {line}:{column}  {text}"),
+            (None, Some(option)) => option.clone(),
             _ => "by default".to_owned(),
         };
         more.push(("Setting", format!("{}  {place}", setting.path)));
