@@ -95,7 +95,8 @@ fn all(scenario: &Scenario, seeds: RangeInclusive<u64>, jobs: usize, bar: &Progr
     let last = seeds.end() - seeds.start();
     let next = AtomicU64::new(0);
     let work = || {
-        let scenario = &scenario.apart();
+        let own = (jobs > 1).then(|| scenario.apart());
+        let scenario = own.as_ref().unwrap_or(scenario);
         let mut summary = Summary::default();
         loop {
             let nth = next.fetch_add(1, Ordering::Relaxed);

@@ -20,19 +20,17 @@ pub struct Setting {
 
 /// The consumer that handled the message last before the breach.
 fn handler_of(history: &History<Mq>, breach: &Breach) -> Option<NodeId> {
-    let upto = history.notes().partition_point(|noted| noted.step <= breach.step);
     let handled = |noted: &&Noted<Note>| {
-        noted.note.msg() == breach.msg
-            && matches!(
-                noted.note,
-                Note::Received { .. }
-                    | Note::Started { .. }
-                    | Note::Failed { .. }
-                    | Note::Settled { .. }
-                    | Note::Effect { .. }
-            )
+        matches!(
+            noted.note,
+            Note::Received { .. }
+                | Note::Started { .. }
+                | Note::Failed { .. }
+                | Note::Settled { .. }
+                | Note::Effect { .. }
+        )
     };
-    history.notes()[..upto].iter().rev().find(handled).map(|noted| noted.node)
+    before(history, breach).find(handled).map(|noted| noted.node)
 }
 
 fn producer_of(history: &History<Mq>, msg: Option<MessageId>) -> Option<NodeId> {

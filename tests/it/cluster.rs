@@ -157,14 +157,8 @@ fn what_a_consumer_at_a_lost_node_held_comes_back() {
 /// A cluster of three nodes, with `rest`.
 #[test]
 fn consumers_at_a_lost_node_are_not_given_what_another_one_there_gives_back() {
-    let text = r#"
-title   = "Three consumers at the node that is lost"
-profile = "rabbitmq-4.2"
-horizon = "10s"
-
-[rabbitmq]
-nodes = 3
-
+    let scenario = shop(
+        r#"
 [[rabbitmq.queue]]
 name = "orders"
 type = "quorum"
@@ -188,8 +182,8 @@ handler = { takes = "30ms" }
 at = "2s"
 do = { crash = "rabbit-1" }
 restart_after = "5s"
-"#;
-    let (scenario, _) = Scenario::load("lost.toml", text, &[]).expect("it is good");
+"#,
+    );
     let run = scenario.system().run(1, 1_000_000);
     let mut back = BTreeSet::new();
     for noted in run.history().notes() {

@@ -378,15 +378,7 @@ impl Broker {
         let result = match method {
             Method::QueueDeclare(declare) => self.declared(peer, slot, *declare, from, ctx),
             Method::QueueDelete { queue, .. } => self.deleted(peer, slot, &queue, ctx),
-            Method::QueueBind(bind) => self.queue_bound(peer, slot, &bind, true, ctx),
-            Method::QueueUnbind(bind) => self.queue_bound(peer, slot, &bind, false, ctx),
-            Method::ExchangeDeclare(declare) => self.exchange_declared(slot, &declare, ctx),
-            Method::ExchangeDelete { exchange, if_unused } => {
-                self.exchange_deleted(slot, &exchange, if_unused, ctx)
-            }
-            Method::ExchangeBind(bind) => self.exchange_bound(slot, &bind, true, ctx),
-            Method::ExchangeUnbind(bind) => self.exchange_bound(slot, &bind, false, ctx),
-            _ => Ok(()), // nothing else is asked for
+            method => self.bind_or_exchange(peer, slot, method, ctx),
         };
         ctx.telling(None);
         let early = self.cluster.as_mut().map(|it| std::mem::take(&mut it.early));

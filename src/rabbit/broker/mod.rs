@@ -305,12 +305,30 @@ impl Broker {
             | Method::ExchangeDeclare(_)
             | Method::ExchangeDelete { .. }
             | Method::ExchangeBind(_)
-            | Method::ExchangeUnbind(_))
-                if self.is_clustered() =>
-            {
-                self.ask(slot, method, ctx);
-                Ok(())
+            | Method::ExchangeUnbind(_)) => {
+                if self.is_clustered() {
+                    self.ask(slot, method, ctx);
+                    return Ok(());
+                }
+                self.bind_or_exchange(peer, slot, method, ctx)
             }
+            Method::Open { .. }
+            | Method::Close
+            | Method::Heartbeat
+            | Method::ChannelOpen
+            | Method::ChannelCloseOk => Ok(()),
+        }
+    }
+
+    /// Changes exchanges and bindings: at once by itself, and in a cluster when its log says so.
+    fn bind_or_exchange(
+        &mut self,
+        peer: NodeId,
+        slot: u16,
+        method: Method,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Result<(), ChannelError> {
+        match method {
             Method::QueueBind(bind) => self.queue_bound(peer, slot, &bind, true, ctx),
             Method::QueueUnbind(bind) => self.queue_bound(peer, slot, &bind, false, ctx),
             Method::ExchangeDeclare(declare) => self.exchange_declared(slot, &declare, ctx),
@@ -319,11 +337,7 @@ impl Broker {
             }
             Method::ExchangeBind(bind) => self.exchange_bound(slot, &bind, true, ctx),
             Method::ExchangeUnbind(bind) => self.exchange_bound(slot, &bind, false, ctx),
-            Method::Open { .. }
-            | Method::Close
-            | Method::Heartbeat
-            | Method::ChannelOpen
-            | Method::ChannelCloseOk => Ok(()),
+            _ => Ok(()), // whoever calls this has taken the others
         }
     }
 

@@ -290,13 +290,24 @@ impl Quorum {
         now: Time,
         out: &mut Out,
     ) {
-        for &handle in handles {
+        self.take_back(handles.iter().copied(), why, now, out);
+        self.replace_active();
+        self.serve(now, out);
+    }
+
+    /// Whatever of this is still held comes back, in this order; nobody is served yet.
+    fn take_back(
+        &mut self,
+        handles: impl IntoIterator<Item = Handle>,
+        why: Returned,
+        now: Time,
+        out: &mut Out,
+    ) {
+        for handle in handles {
             if self.release(handle, now).is_some() {
                 self.return_one(handle, why, out);
             }
         }
-        self.replace_active();
-        self.serve(now, out);
     }
 
     fn return_one(&mut self, handle: Handle, why: Returned, out: &mut Out) {

@@ -42,11 +42,8 @@ impl Quorum {
     pub(crate) fn time_out(&mut self, session: Session, cookie: u32, now: Time, out: &mut Out) {
         let Some(slot) = self.consumers.find(session, cookie) else { return };
         self.unsubscribe(slot, now);
-        for handle in self.slab.held(|it| it.session == session && it.consumer == slot) {
-            if self.release(handle, now).is_some() {
-                self.return_one(handle, Returned::Timeout, out);
-            }
-        }
+        let held = self.slab.held(|it| it.session == session && it.consumer == slot);
+        self.take_back(held, Returned::Timeout, now, out);
         self.replace_active();
         self.serve(now, out);
     }
@@ -97,11 +94,7 @@ impl Quorum {
         let known: Vec<Handle> = held.iter().copied().filter(is_held).collect();
         // and what was on its way to the channel
         let rest = self.slab.held_by(session).into_iter().filter(|it| !known.contains(it));
-        for handle in known.iter().copied().chain(rest) {
-            if self.release(handle, now).is_some() {
-                self.return_one(handle, why, out);
-            }
-        }
+        self.take_back(known.iter().copied().chain(rest), why, now, out);
     }
 
     /// As [`Quorum::down`], for all sessions that are `gone`: none of them is given what another gives
