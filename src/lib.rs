@@ -8,6 +8,7 @@ pub mod raft;
 pub mod search;
 pub mod talk;
 
+pub mod kafka;
 pub mod rabbit;
 
 pub mod client;

@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["kernel"],
     &["search"],
     &["talk", "raft"],
-    &["rabbit"],
+    &["rabbit", "kafka"],
     &["client", "store"],
     &["system"],
     &["check"],

@@ -1,0 +1,7 @@
+//! Apache Kafka, and what its clients agree on with it.
+//!
+//! Each rule stands next to its source, with the version it was read in.
+//!
+//! Documentation of the original: <https://kafka.apache.org/documentation/>.
+
+pub mod partition;
