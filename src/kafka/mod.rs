@@ -4,4 +4,5 @@
 //!
 //! Documentation of the original: <https://kafka.apache.org/documentation/>.
 
+pub mod assign;
 pub mod partition;

@@ -6,13 +6,16 @@
 //! `outcomes/<version>/` holds experiments of which only the outcome was kept: their steps and times
 //! were written anew, so they are derived and not recorded, and are counted apart.
 //!
+//! `kafka/vectors/` holds what pieces of Kafka and of its clients returned for given inputs
+//! (`kafka/mod.rs`); each of those vectors counts as one recording.
+//!
 //! Every recording must be reproduced but those that `ON_PURPOSE` lists, and those must not be. Then
 //! the judge itself is put to the test: with one fact of a recording changed, it must say no
-//! (`corruption.rs`).
+//! (`corruption.rs`, and for vectors each form itself).
 //!
 //! `REDELIVER_RECORDINGS=DIR cargo test --release --test conformance -- --nocapture` plays the
-//! recordings of another folder and only reports. The last line of the output is always
-//! `reproduced N of M`.
+//! recordings and vectors of another folder, whatever their names, and only reports. The last line
+//! of the output is always `reproduced N of M`.
 
 #![allow(clippy::print_stdout, missing_docs, unreachable_pub, reason = "a test that reports")]
 
@@ -20,6 +23,7 @@ mod client;
 mod corruption;
 mod harness;
 mod judge;
+mod kafka;
 mod lab;
 mod recording;
 mod script;
@@ -36,6 +40,7 @@ use judge::Outcome;
 use lab::{Run, machines};
 use recording::Recording;
 use script::Script;
+use serde_json::Value;
 
 /// Where the model is meant to differ: recording, version, and why. ARCHITECTURE.md has the same
 /// table.
@@ -53,21 +58,52 @@ const CRASHED: &str = "a bug of that version: the process of the queue crashed, 
 /// The folder of what was derived from outcomes.
 const DERIVED: &str = "outcomes";
 
-/// A file and what became of it.
+/// What a file holds, and what became of it. A file of vectors makes many of these.
 struct Played {
-    /// Below the folder that was searched.
+    /// Of the file, below the folder that was searched.
     path: PathBuf,
-    /// `None` when it could not be read.
-    recording: Option<Recording>,
+    fact: Fact,
     outcome: Outcome,
+}
+
+/// Something that was observed of a real system.
+enum Fact {
+    Recording(Recording),
+    Vector(&'static dyn kafka::Form, kafka::Vector),
+    Unreadable,
+}
+
+impl Played {
+    /// What it is called in reports: version and name, or file and vector.
+    fn name(&self) -> String {
+        let file = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        match &self.fact {
+            Fact::Recording(recording) => format!("{} {file}", recording.version()),
+            Fact::Vector(_, vector) => format!("{file} {}", vector.name),
+            Fact::Unreadable => format!("? {file}"),
+        }
+    }
+
+    /// Whether it is listed in `ON_PURPOSE`.
+    fn differs_on_purpose(&self) -> bool {
+        let Fact::Recording(recording) = &self.fact else { return false };
+        let file = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        ON_PURPOSE.iter().any(|it| it.0 == file && it.1 == recording.version())
+    }
 }
 
 fn main() -> ExitCode {
     match std::env::var_os("REDELIVER_RECORDINGS") {
         Some(folder) => {
             let played = play_all(Path::new(&folder));
-            for Played { path, outcome, .. } in &played {
-                println!("{}: {outcome}", path.display());
+            for it in &played {
+                match &it.fact {
+                    Fact::Vector(..) if it.outcome.is_reproduced() => {}
+                    Fact::Vector(_, vector) => {
+                        println!("{}: {}: {}", it.path.display(), vector.name, it.outcome);
+                    }
+                    _ => println!("{}: {}", it.path.display(), it.outcome),
+                }
             }
             println!("reproduced {} of {}", reproduced(&played), played.len());
             ExitCode::SUCCESS
@@ -89,6 +125,13 @@ fn embedded() -> ExitCode {
     wrong.extend(undocumented(&architecture));
     let corrupted = corruptions(recorded.iter().chain(&derived));
     wrong.extend(accepted(&corrupted));
+    let vectors = corrupted_vectors(&recorded);
+    wrong.extend(
+        vectors
+            .iter()
+            .filter(|it| it.accepted)
+            .map(|it| format!("{}: accepted although changed: {}", it.name, it.what)),
+    );
 
     for (name, version, why) in ON_PURPOSE {
         println!("{version} {name}: differs on purpose: {why}");
@@ -109,6 +152,11 @@ fn embedded() -> ExitCode {
         "recordings with one fact changed that were rejected: {} of {}",
         corrupted.iter().filter(|(_, outcome)| !outcome.is_reproduced()).count(),
         corrupted.len()
+    );
+    println!(
+        "vectors with one fact changed that were rejected: {} of {}",
+        vectors.iter().filter(|it| !it.accepted).count(),
+        vectors.len()
     );
     println!("reproduced {} of {}", reproduced(&recorded), recorded.len());
     if wrong.is_empty() && !recorded.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -133,14 +181,11 @@ fn by_folder(played: &[Played]) -> BTreeMap<String, (usize, usize)> {
 /// What should have been reproduced and was not, or the other way round.
 fn judged(played: &[Played]) -> Vec<String> {
     let mut wrong = Vec::new();
-    for Played { path, recording, outcome } in played {
-        let version = recording.as_ref().map_or("?", Recording::version);
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let on_purpose = ON_PURPOSE.iter().any(|it| it.0 == name && it.1 == version);
-        match (outcome.is_reproduced(), on_purpose) {
-            (false, false) => wrong.push(format!("{version} {name}: {outcome}")),
+    for it in played {
+        match (it.outcome.is_reproduced(), it.differs_on_purpose()) {
+            (false, false) => wrong.push(format!("{}: {}", it.name(), it.outcome)),
             (true, true) => {
-                wrong.push(format!("{version} {name}: listed as a difference, but reproduced"));
+                wrong.push(format!("{}: listed as a difference, but reproduced", it.name()));
             }
             (true, false) | (false, true) => {}
         }
@@ -173,10 +218,11 @@ fn undocumented(architecture: &str) -> Vec<String> {
 fn corruptions<'a>(played: impl Iterator<Item = &'a Played>) -> Vec<(Corrupted, Outcome)> {
     let mut counts: BTreeMap<&str, usize> = corruption::kinds().map(|kind| (kind, 0)).collect();
     let mut corrupted = Vec::new();
-    for Played { recording, outcome, .. } in played {
-        let Some(recording) = recording.as_ref().filter(|_| outcome.is_reproduced()) else {
+    for Played { fact, outcome, .. } in played {
+        let Fact::Recording(recording) = fact else { continue };
+        if !outcome.is_reproduced() {
             continue;
-        };
+        }
         let (unnoticed, mut kinds): (Vec<&'static str>, Vec<&'static str>) =
             corruption::kinds().partition(|kind| corruption::goes_unnoticed(recording, kind));
         corrupted.extend(unnoticed.iter().filter_map(|kind| corruption::corrupt(recording, kind)));
@@ -189,6 +235,25 @@ fn corruptions<'a>(played: impl Iterator<Item = &'a Played>) -> Vec<(Corrupted, 
     }
     let outcomes = in_parallel(&corrupted, |it| play(&it.recording));
     corrupted.into_iter().zip(outcomes).collect()
+}
+
+/// A vector with one fact changed, and whether the judge accepted it.
+struct CorruptedVector {
+    name: String,
+    what: String,
+    accepted: bool,
+}
+
+/// One change to each vector that is reproduced, with the verdict of the judge.
+fn corrupted_vectors(played: &[Played]) -> Vec<CorruptedVector> {
+    let mut judged = Vec::new();
+    for it in played.iter().filter(|it| it.outcome.is_reproduced()) {
+        let Fact::Vector(form, vector) = &it.fact else { continue };
+        let Some(kafka::Corrupted { vector, what }) = form.corrupt(vector) else { continue };
+        let accepted = form.judge(&vector).is_reproduced();
+        judged.push(CorruptedVector { name: it.name(), what, accepted });
+    }
+    judged
 }
 
 /// The changes that the judge did not notice and should have, or the other way round.
@@ -205,23 +270,50 @@ fn accepted(corrupted: &[(Corrupted, Outcome)]) -> Vec<String> {
     wrong
 }
 
-/// Plays every recording below a folder.
+/// Plays every recording and every vector below a folder.
 fn play_all(folder: &Path) -> Vec<Played> {
     let mut files = Vec::new();
     collect(folder, &mut files);
     files.sort();
-    let played = in_parallel(&files, |path| {
-        let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
-        match text.and_then(|text| Recording::parse(&text)) {
-            Ok(recording) => (play(&recording), Some(recording)),
-            Err(error) => (Outcome::NotUnderstood(error), None),
-        }
-    });
+    let played = in_parallel(&files, |path| play_file(path));
     let relative = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).to_owned();
-    let results = files.iter().zip(played);
-    results
-        .map(|(path, (outcome, recording))| Played { path: relative(path), recording, outcome })
-        .collect()
+    let of_file = |(path, facts): (&PathBuf, Vec<(Fact, Outcome)>)| {
+        let path = relative(path);
+        facts.into_iter().map(move |(fact, outcome)| Played { path: path.clone(), fact, outcome })
+    };
+    files.iter().zip(played).flat_map(of_file).collect()
+}
+
+/// Plays what a file holds.
+fn play_file(path: &Path) -> Vec<(Fact, Outcome)> {
+    let unreadable = |error: String| vec![(Fact::Unreadable, Outcome::NotUnderstood(error))];
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => return unreadable(error.to_string()),
+    };
+    let file: Value = match serde_json::from_str(&text) {
+        Ok(file) => file,
+        Err(error) => return unreadable(error.to_string()),
+    };
+    let Some(form) = kafka::form_of(&file) else {
+        return match Recording::parse(&text) {
+            Ok(recording) => {
+                let outcome = play(&recording);
+                vec![(Fact::Recording(recording), outcome)]
+            }
+            Err(error) => unreadable(error),
+        };
+    };
+    match form.vectors(&file) {
+        Ok(vectors) => vectors
+            .into_iter()
+            .map(|vector| {
+                let outcome = form.judge(&vector);
+                (Fact::Vector(form, vector), outcome)
+            })
+            .collect(),
+        Err(error) => unreadable(error),
+    }
 }
 
 /// Does the same with each item, on all processors; the results come in the order of the items.

@@ -1,0 +1,123 @@
+//! Who in a consumer group reads which partitions.
+//!
+//! The classic protocol leaves it to one member, the leader of the group, whose client runs one of
+//! the assignors that all members have in common. The protocol of KIP-848 leaves it to the broker.
+//! Each assignor here is a function of the group as its leader (or the broker) sees it: nothing is
+//! drawn, nothing is remembered. What an assignor remembers in reality travels with the members, as
+//! the partitions they say they own and the generation in which they got them.
+//!
+//! Sources: Apache Kafka 4.1.1 and KafkaJS 2.2.4; each file names its own.
+//!
+//! Java keeps members and topics in hash maps, and in a few places walks them in the order of the
+//! hashes. That order is no rule, and nothing of what Kafka's own tests assign depends on it. Here
+//! members are walked in the order of [`Group::members`] and topics in the order of
+//! [`Group::topics`] wherever the rules leave it open.
+
+mod kafkajs;
+#[cfg(test)]
+mod testing;
+
+use crate::talk::Name;
+
+/// A topic, by its place in [`Group::topics`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicId(pub u16);
+
+impl TopicId {
+    /// As an index.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One partition of a topic. Partitions are ordered by topic, then by number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic.
+    pub topic: TopicId,
+    /// The number within the topic, from 0.
+    pub partition: u32,
+}
+
+/// A place where brokers and consumers stand (`broker.rack`, `client.rack`). Two that have the same
+/// number are in the same rack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rack(pub u16);
+
+/// A topic, as the cluster's metadata has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Topic {
+    /// Its name.
+    pub name: Name,
+    /// How many partitions it has; 0 when it does not exist, or is not known yet.
+    pub partitions: u32,
+    /// The racks of the replicas of each partition. Empty when brokers have no racks.
+    pub racks: Vec<Vec<Rack>>,
+}
+
+/// A member of the group, as it described itself when it joined.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Member {
+    /// The id that the coordinator gave it.
+    pub id: Name,
+    /// `group.instance.id`: what makes it a static member.
+    pub instance: Option<Name>,
+    /// `client.rack`.
+    pub rack: Option<Rack>,
+    /// The topics that it subscribes to, in the order in which it named them, each once.
+    pub topics: Vec<TopicId>,
+    /// What it owned when it joined. Only the sticky assignors ask.
+    pub owned: Vec<TopicPartition>,
+    /// The generation in which it got what it owns. `None` for one that knows of none.
+    pub generation: Option<i32>,
+}
+
+/// A group and what it may read.
+#[derive(Clone, Copy, Debug)]
+pub struct Group<'a> {
+    /// The topics of the cluster: at least those that a member names or owns.
+    pub topics: &'a [Topic],
+    /// The members, in the order in which they joined.
+    pub members: &'a [Member],
+    /// The place of the leader among the members. Only KafkaJS asks.
+    pub leader: usize,
+}
+
+/// What each member is to read, by its place in [`Group::members`].
+pub type Assignment = Vec<Vec<TopicPartition>>;
+
+/// A way to divide partitions among members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Assignor {
+    /// `RoundRobinAssigner` of KafkaJS.
+    KafkaJs,
+}
+
+impl Assignor {
+    /// The name by which members agree on it: of the protocol in a `JoinGroup`, or of the server's
+    /// assignor in a `ConsumerGroupHeartbeat`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Assignor::KafkaJs => "RoundRobinAssigner",
+        }
+    }
+
+    /// Divides the partitions.
+    pub fn assign(self, group: Group<'_>) -> Assignment {
+        match self {
+            Assignor::KafkaJs => kafkajs::assign(group),
+        }
+    }
+}
+
+impl Group<'_> {
+    /// How many partitions a topic has; 0 for one that is not known.
+    fn partitions(&self, topic: TopicId) -> u32 {
+        self.topics.get(topic.index()).map_or(0, |topic| topic.partitions)
+    }
+
+    /// The partitions of a topic, in their order.
+    fn partitions_of(&self, topic: TopicId) -> impl Iterator<Item = TopicPartition> + use<> {
+        (0..self.partitions(topic)).map(move |partition| TopicPartition { topic, partition })
+    }
+}
