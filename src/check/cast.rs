@@ -2,6 +2,7 @@
 
 use crate::kernel::NodeId;
 use crate::talk::Name;
+use crate::talk::kafka::{GroupId, TopicPartition, TxnId};
 
 /// What a node is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +47,12 @@ pub struct Cast {
     pub parts: Vec<Part>,
     /// The names of services, as notes number them.
     pub services: Vec<Name>,
+    /// The names of Kafka's topics.
+    pub topics: Vec<Name>,
+    /// The names of Kafka's groups.
+    pub groups: Vec<Name>,
+    /// The transactional ids.
+    pub txns: Vec<Name>,
 }
 
 impl Cast {
@@ -72,6 +79,30 @@ impl Cast {
         match self.services.get(usize::from(service)) {
             Some(name) => name.to_string(),
             None => format!("service {service}"),
+        }
+    }
+
+    /// A partition, as Kafka's tools write it: `orders-3`.
+    pub fn partition(&self, at: TopicPartition) -> String {
+        match self.topics.get(usize::from(at.topic.0)) {
+            Some(topic) => format!("{topic}-{}", at.partition),
+            None => at.to_string(),
+        }
+    }
+
+    /// The name of a group, or its number when it has none.
+    pub fn consumer_group(&self, group: GroupId) -> String {
+        match self.groups.get(usize::from(group.0)) {
+            Some(name) => name.to_string(),
+            None => format!("group {}", group.0),
+        }
+    }
+
+    /// A transactional id, or its number when it has none.
+    pub fn txn(&self, txn: TxnId) -> String {
+        match self.txns.get(usize::from(txn.0)) {
+            Some(name) => name.to_string(),
+            None => format!("transaction {}", txn.0),
         }
     }
 }

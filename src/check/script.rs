@@ -36,6 +36,7 @@ pub(crate) fn cast() -> Cast {
             part("service", "service", Role::Service),
         ],
         services: vec!["service".into()],
+        ..Cast::default()
     }
 }
 

@@ -305,7 +305,8 @@ impl Tally {
             | Note::Unblocked { .. }
             | Note::Dying { .. }
             | Note::Started { .. }
-            | Note::Settled { .. } => {}
+            | Note::Settled { .. }
+            | Note::Kafka(_) => {}
         }
     }
 

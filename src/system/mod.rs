@@ -113,6 +113,14 @@ pub struct System<H: Handler = Script> {
     /// The names of the places where effects land. The first ones are the services that are nodes;
     /// others take effect inside the handlers.
     pub services: Vec<Name>,
+    /// The names of Kafka's topics: [`TopicId`] is the place in this list.
+    ///
+    /// [`TopicId`]: crate::talk::kafka::TopicId
+    pub topics: Vec<Name>,
+    /// The names of Kafka's groups.
+    pub groups: Vec<Name>,
+    /// The transactional ids.
+    pub txns: Vec<Name>,
     /// The brokers.
     pub brokers: Vec<NodeId>,
     /// The producers.

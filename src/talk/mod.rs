@@ -2,6 +2,7 @@
 
 pub mod amqp;
 mod constant;
+pub mod kafka;
 pub mod message;
 pub mod name;
 pub mod note;
@@ -14,6 +15,7 @@ pub use amqp::{
     Request,
 };
 pub use constant::Constant;
+pub use kafka::KafkaNote;
 pub use message::{Headers, Message, Properties, Publication, Value};
 pub use name::{MessageId, Name, QueueId};
 pub use note::{Death, Failure, Fate, Gone, Note, Returned, Settle};
@@ -46,8 +48,12 @@ pub enum Msg {
     Request(Request),
     /// From a broker to an AMQP client.
     Reply(Reply),
-    /// Between the nodes of a cluster.
+    /// Between the nodes of a RabbitMQ cluster, or between Kafka's brokers and controllers.
     Cluster(Parcel),
+    /// From a Kafka client, or a broker that acts as one, to a broker.
+    KafkaRequest(Box<kafka::Request>),
+    /// From a Kafka broker.
+    KafkaResponse(Box<kafka::Response>),
     /// From a handler to a downstream service.
     Call {
         /// For which message.
@@ -69,8 +75,12 @@ pub enum Msg {
 pub enum Timer {
     /// A RabbitMQ broker's.
     Rabbit(RabbitTimer),
+    /// A Kafka broker's or controller's.
+    Kafka(KafkaTimer),
     /// A client's.
     Client(ClientTimer),
+    /// A Kafka client's.
+    KafkaClient(KafkaClientTimer),
     /// A downstream service finishes the call with this number.
     Service(u64),
 }
@@ -80,6 +90,13 @@ impl Timer {
     pub(crate) const fn split(self) -> (Timer, Option<u64>) {
         match self {
             Timer::Service(n) => (Timer::Service(0), Some(n)),
+            Timer::Kafka(KafkaTimer::Delayed(n)) => (Timer::Kafka(KafkaTimer::Delayed(0)), Some(n)),
+            Timer::KafkaClient(KafkaClientTimer::Handler(n)) => {
+                (Timer::KafkaClient(KafkaClientTimer::Handler(0)), Some(n))
+            }
+            Timer::KafkaClient(KafkaClientTimer::Request(n)) => {
+                (Timer::KafkaClient(KafkaClientTimer::Request(0)), Some(n))
+            }
             Timer::Client(ClientTimer::Handler(n)) => {
                 (Timer::Client(ClientTimer::Handler(0)), Some(n))
             }
@@ -97,6 +114,13 @@ impl Timer {
     pub(crate) const fn numbered(self, n: u64) -> Timer {
         match self {
             Timer::Service(_) => Timer::Service(n),
+            Timer::Kafka(KafkaTimer::Delayed(_)) => Timer::Kafka(KafkaTimer::Delayed(n)),
+            Timer::KafkaClient(KafkaClientTimer::Handler(_)) => {
+                Timer::KafkaClient(KafkaClientTimer::Handler(n))
+            }
+            Timer::KafkaClient(KafkaClientTimer::Request(_)) => {
+                Timer::KafkaClient(KafkaClientTimer::Request(n))
+            }
             Timer::Client(ClientTimer::Handler(_)) => Timer::Client(ClientTimer::Handler(n)),
             Timer::Client(ClientTimer::ConfirmTimeout(_)) => {
                 Timer::Client(ClientTimer::ConfirmTimeout(n))
@@ -132,6 +156,82 @@ pub enum RabbitTimer {
     ClusterElection,
     /// The members of a cluster let each other know that they are there.
     ClusterTick,
+}
+
+/// The timers of Kafka's brokers and controllers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KafkaTimer {
+    /// A request that waits in a purgatory has waited long enough.
+    Delayed(u64),
+    /// A follower fetches from this leader again after an error.
+    Fetch(NodeId),
+    /// A leader looks for followers that fell behind (`replica.lag.time.max.ms` / 2).
+    IsrScan,
+    /// `log.retention.check.interval.ms`.
+    Retention,
+    /// `log.cleaner.backoff.ms`.
+    Clean,
+    /// `flush.ms` of a partition.
+    Flush(kafka::TopicPartition),
+    /// `broker.heartbeat.interval.ms`.
+    BrokerHeartbeat,
+    /// The controller has not heard from this broker for `broker.session.timeout.ms`.
+    BrokerSession(NodeId),
+    /// `leader.imbalance.check.interval.seconds`.
+    Imbalance,
+    /// A controller has not heard from the active one.
+    Election,
+    /// Controllers let each other know that they are there.
+    ControllerTick,
+    /// A controller has synced its log.
+    ControllerSync,
+    /// The join phase of a group ends: the initial delay, or the rebalance timeout.
+    Join(kafka::GroupId),
+    /// Members of a group that have not synced are removed.
+    Sync(kafka::GroupId),
+    /// The session of a member ends. The number is the member's place in its group.
+    Session(kafka::GroupId, u16),
+    /// A member takes too long to revoke (KIP-848), or a pending member to join.
+    Member(kafka::GroupId, u16),
+    /// `offsets.retention.check.interval.ms`.
+    OffsetRetention,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`.
+    TxnScan,
+    /// Markers that were not written are sent again.
+    TxnMarkers(kafka::TxnId),
+    /// Acquisition locks of a share group's partition.
+    Lock(kafka::GroupId, kafka::TopicPartition),
+}
+
+/// The timers of Kafka's clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KafkaClientTimer {
+    /// The next message of a producer is due.
+    Send,
+    /// A batch has lingered, or backed off, long enough.
+    Ready,
+    /// No answer to the request with this number.
+    Request(u64),
+    /// The handler of this delivery is done with its present stage.
+    Handler(u64),
+    /// A heartbeat to the coordinator of the group is due.
+    Heartbeat,
+    /// The poll loop goes on, after a pause or a back-off.
+    Poll,
+    /// `auto.commit.interval.ms`.
+    AutoCommit,
+    /// `max.poll.interval.ms` has passed since the last poll.
+    MaxPoll,
+    /// Metadata is asked for again.
+    Metadata,
+    /// Connect to this broker again.
+    Reconnect(NodeId),
+    /// A batch is too old (`delivery.timeout.ms`).
+    Delivery,
+    /// A process that crashed, or a consumer that restarts itself, starts again.
+    Respawn,
+    /// A transaction is committed.
+    Commit,
 }
 
 /// The timers of clients and applications.
@@ -170,6 +270,46 @@ pub enum Order {
     Join,
     /// A client leaves in an orderly way.
     Leave,
+    /// An operator of a Kafka cluster speaks.
+    Kafka(KafkaOrder),
+}
+
+/// What an operator of a Kafka cluster, or of its clients, can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KafkaOrder {
+    /// Give a topic more partitions (to a controller).
+    CreatePartitions {
+        /// Which topic.
+        topic: kafka::TopicId,
+        /// How many it has then.
+        count: u16,
+    },
+    /// Elect a leader that may lack committed records (to a controller).
+    ElectUnclean(kafka::TopicPartition),
+    /// Delete all records below an offset (to a broker).
+    DeleteRecords {
+        /// Of which partition.
+        at: kafka::TopicPartition,
+        /// Up to where; `None` is the high watermark.
+        before: Option<kafka::Offset>,
+    },
+    /// Move a consumer's position on all its partitions (to a consumer).
+    Seek(SeekTo),
+    /// Stop fetching, and go on (to a consumer).
+    PauseFetching(bool),
+}
+
+/// Where a consumer's position is moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SeekTo {
+    /// The start of the log.
+    Beginning,
+    /// The end of the log.
+    End,
+    /// This offset.
+    Offset(kafka::Offset),
+    /// The first record that is not older than this.
+    Time(crate::kernel::Time),
 }
 
 /// A RabbitMQ policy: arguments for the queues whose names match.

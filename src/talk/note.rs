@@ -1,6 +1,7 @@
 //! What an omniscient observer learns. Verdicts, journeys, diagrams and reports read this and the
 //! steps, and nothing else.
 
+use super::kafka::KafkaNote;
 use super::name::{MessageId, Name, QueueId};
 use crate::kernel::NodeId;
 
@@ -301,6 +302,9 @@ pub enum Note {
         /// From which broker.
         from: NodeId,
     },
+
+    /// Something happened in Kafka.
+    Kafka(KafkaNote),
 }
 
 /// Matches a note by whether it is about a message: the one list of which are.
@@ -347,7 +351,8 @@ macro_rules! about {
             | Note::Unblocked { .. }
             | Note::Elected { .. }
             | Note::Connected { .. }
-            | Note::Disconnected { .. } => $else,
+            | Note::Disconnected { .. }
+            | Note::Kafka(_) => $else,
         }
     };
 }
@@ -397,16 +402,23 @@ impl Note {
             Note::Answered { .. } => "answered",
             Note::Connected { .. } => "connected",
             Note::Disconnected { .. } => "disconnected",
+            Note::Kafka(note) => note.kind(),
         }
     }
 
     /// The message that it is about, if it is about one.
     pub const fn msg(&self) -> Option<MessageId> {
-        about!(self, msg => Some(*msg), None)
+        match self {
+            Note::Kafka(note) => note.msg(),
+            _ => about!(self, msg => Some(*msg), None),
+        }
     }
 
     /// The same note about another message; nothing changes when it is about none.
     pub(super) fn about(mut self, other: MessageId) -> Note {
+        if let Note::Kafka(note) = self {
+            return Note::Kafka(note.about(other));
+        }
         about!(&mut self, msg => *msg = other, {});
         self
     }

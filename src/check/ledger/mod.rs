@@ -191,6 +191,7 @@ impl Ledger {
             | Note::Failed { why: Failure::Downstream, .. }
             | Note::Deduplicated { .. }
             | Note::CallFailed { .. } => {}
+            Note::Kafka(_) => {}
         }
     }
 }

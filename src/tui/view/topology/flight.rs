@@ -2,6 +2,7 @@
 
 use crate::kernel::{NodeId, Time};
 use crate::system::World;
+use crate::talk::kafka::{Answer, Api};
 use crate::talk::{Frame, MessageId, Method, Msg};
 
 /// One packet that is under way.
@@ -45,10 +46,49 @@ fn word(msg: Option<&Msg>) -> Option<(String, Option<MessageId>)> {
             _ => plain("set-up"),
         },
         Some(Msg::Cluster(_)) => plain("cluster"),
+        Some(Msg::KafkaRequest(request)) => plain(api(&request.api)?),
+        Some(Msg::KafkaResponse(response)) => plain(answer(&response.answer)?),
         Some(Msg::Call { msg, .. }) => carries(*msg),
         Some(Msg::CallDone { ok: true, .. }) => plain("ok"),
         Some(Msg::CallDone { ok: false, .. }) => plain("failed"),
     }
+}
+
+/// What a Kafka request is about; `None` for what only keeps a membership or a replica alive.
+const fn api(api: &Api) -> Option<&'static str> {
+    Some(match api {
+        Api::Produce(_) => "produce",
+        Api::Fetch(fetch) if fetch.replica.is_some() => return None,
+        Api::Fetch(_) | Api::ShareFetch(_) => "fetch",
+        Api::OffsetCommit(_) | Api::TxnOffsetCommit(_) => "commit",
+        Api::JoinGroup(_) => "join",
+        Api::SyncGroup(_) => "sync",
+        Api::LeaveGroup(_) => "leave",
+        Api::ShareAcknowledge(_) => "acknowledge",
+        Api::EndTxn(_) => "end-txn",
+        Api::WriteTxnMarkers(_) => "markers",
+        Api::InitProducerId(_) => "init-producer",
+        Api::Heartbeat { .. } | Api::ConsumerGroupHeartbeat(_) | Api::ShareGroupHeartbeat(_) => {
+            return None;
+        }
+        _ => "ask",
+    })
+}
+
+/// What an answer is about; `None` for what brings nothing.
+fn answer(answer: &Answer) -> Option<&'static str> {
+    Some(match answer {
+        Answer::Produce(_) => "ack",
+        Answer::Fetch(fetched) if fetched.iter().all(|(_, it)| it.batches.is_empty()) => {
+            return None;
+        }
+        Answer::Fetch(_) | Answer::ShareFetch(_) => "records",
+        Answer::OffsetCommit(_) | Answer::TxnOffsetCommit(_) => "committed",
+        Answer::JoinGroup(_) => "joined",
+        Answer::SyncGroup(_) => "assignment",
+        Answer::Heartbeat(_) | Answer::ConsumerGroupHeartbeat(_) => return None,
+        _ => "answer",
+    })
 }
 
 /// Everything of interest that is under way, the next to arrive first.

@@ -1,5 +1,7 @@
 //! Steps and notes as sentences.
 
+mod kafka;
+
 use crate::check::Cast;
 use crate::kernel::run::Noted;
 use crate::kernel::{Fault, History, NodeId, Step, StepNo, Taken};
@@ -161,6 +163,7 @@ pub fn predicate(names: &Names, note: &Note) -> String {
         }
         Note::Connected { to } => format!("connected to {}", node(to)),
         Note::Disconnected { from } => format!("lost its connection to {}", node(from)),
+        Note::Kafka(note) => kafka::predicate(names.cast(), note),
     }
 }
 
@@ -222,6 +225,8 @@ pub fn timer(names: &Names, timer: Timer) -> String {
         Timer::Client(ClientTimer::Respawn) => "its supervisor starts it again".into(),
         Timer::Client(ClientTimer::Heartbeat) => "heartbeat".into(),
         Timer::Service(_) => "answers a call".into(),
+        Timer::Kafka(timer) => kafka::timer(names.cast(), timer),
+        Timer::KafkaClient(timer) => kafka::client_timer(names.cast(), timer),
     }
 }
 
@@ -253,6 +258,7 @@ pub fn fault(names: &Names, fault: &Fault<Mq>) -> String {
         }
         Fault::Order(id, Order::Outage(true)) => format!("{} is out", node(id)),
         Fault::Order(id, Order::Outage(false)) => format!("{} is back", node(id)),
+        Fault::Order(id, Order::Kafka(order)) => kafka::order(names.cast(), *id, *order),
         Fault::Order(id, Order::Join) => format!("{} joins", node(id)),
         Fault::Order(id, Order::Leave) => format!("{} leaves", node(id)),
     }

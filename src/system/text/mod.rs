@@ -9,12 +9,14 @@
 //!
 //! A saved schedule is a list of such lines, so what is written here must be read back for ever.
 
+mod kafka;
+
 use std::fmt::Write;
 
 use super::value::{Cursor, quote, write_table};
 use super::{Fault, Step};
 use crate::kernel::{Link, NodeId};
-use crate::talk::{ClientTimer, Name, Order, Policy, QueueId, RabbitTimer, Timer};
+use crate::talk::{ClientTimer, KafkaOrder, Name, Order, Policy, QueueId, RabbitTimer, Timer};
 
 /// Why a text is not a step of this system.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +73,10 @@ fn write_order(name: &str, order: &Order) -> String {
     match order {
         Order::Alarm(on) => format!("alarm {name} {}", switch(*on)),
         Order::Outage(on) => format!("outage {name} {}", switch(*on)),
+        Order::Kafka(order) => {
+            let (word, rest) = kafka::write_order(*order);
+            format!("{word} {name} {rest}").trim_end().to_owned()
+        }
         Order::Join => format!("join {name}"),
         Order::Leave => format!("leave {name}"),
         Order::Policy(policy) => {
@@ -116,6 +122,8 @@ pub fn write_timer(timer: Timer, names: &[Name]) -> String {
             ClientTimer::Heartbeat => ("heartbeat", None),
         },
         Timer::Service(slot) => ("served", Some(slot)),
+        Timer::Kafka(timer) => return kafka::write_timer(timer, names),
+        Timer::KafkaClient(timer) => return kafka::write_client_timer(timer, names),
     };
     text.push_str(word);
     if let Some(argument) = argument {
@@ -171,7 +179,10 @@ impl Reader<'_> {
             "join" => Fault::Order(self.node()?, Order::Join),
             "leave" => Fault::Order(self.node()?, Order::Leave),
             "policy" => Fault::Order(self.node()?, Order::Policy(Box::new(self.policy()?))),
-            word => return Err(StepError::Verb(word.to_owned())),
+            word => match kafka::is_order(word) {
+                Some(more) => Fault::Order(self.node()?, Order::Kafka(self.order(word, more)?)),
+                None => return Err(StepError::Verb(word.to_owned())),
+            },
         };
         Ok(Step::Fault(fault))
     }
@@ -231,6 +242,15 @@ impl Reader<'_> {
         })
     }
 
+    fn order(&mut self, word: &str, more: bool) -> Result<KafkaOrder, StepError> {
+        let before = self.cursor.clone();
+        let rest = if more { self.cursor.word() } else { "" };
+        kafka::read_order(word, rest).ok_or_else(|| {
+            self.cursor = before;
+            self.expected("what the order says")
+        })
+    }
+
     fn policy(&mut self) -> Result<Policy, StepError> {
         let name = self.cursor.text().ok_or_else(|| self.expected("a name in quotes"))?.into();
         let pattern =
@@ -270,7 +290,9 @@ impl Reader<'_> {
             ("cluster-election", None) => rabbit(RabbitTimer::ClusterElection),
             ("cluster-tick", None) => rabbit(RabbitTimer::ClusterTick),
             ("served", _) => Ok(Timer::Service(number()?)),
-            _ => Err(unknown()),
+            _ => {
+                kafka::read_timer(name, argument, |name| self.named(name).ok()).ok_or_else(unknown)
+            }
         }
     }
 }
@@ -278,7 +300,9 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::talk::Value;
+    use crate::kernel::{Span, Time};
+    use crate::talk::kafka::{GroupId, TopicId, TopicPartition, TxnId};
+    use crate::talk::{KafkaClientTimer, KafkaTimer, SeekTo, Value};
 
     fn names() -> Vec<Name> {
         ["rabbit", "checkout", "worker-1"].map(Name::from).into()
@@ -313,6 +337,60 @@ mod tests {
         ];
         steps.extend(brokers.map(|timer| Step::Fire(rabbit, Timer::Rabbit(timer))));
         steps.push(Step::Fire(worker, Timer::Service(9)));
+        let at = TopicPartition::new(TopicId(1), 11);
+        let (group, txn) = (GroupId(2), TxnId(3));
+        let kafka = [
+            KafkaTimer::Delayed(5),
+            KafkaTimer::Fetch(worker),
+            KafkaTimer::IsrScan,
+            KafkaTimer::Retention,
+            KafkaTimer::Clean,
+            KafkaTimer::Flush(at),
+            KafkaTimer::BrokerHeartbeat,
+            KafkaTimer::BrokerSession(rabbit),
+            KafkaTimer::Imbalance,
+            KafkaTimer::Election,
+            KafkaTimer::ControllerTick,
+            KafkaTimer::ControllerSync,
+            KafkaTimer::Join(group),
+            KafkaTimer::Sync(group),
+            KafkaTimer::Session(group, 4),
+            KafkaTimer::Member(group, 5),
+            KafkaTimer::OffsetRetention,
+            KafkaTimer::TxnScan,
+            KafkaTimer::TxnMarkers(txn),
+            KafkaTimer::Lock(group, at),
+        ];
+        steps.extend(kafka.map(|timer| Step::Fire(rabbit, Timer::Kafka(timer))));
+        let kafka = [
+            KafkaClientTimer::Send,
+            KafkaClientTimer::Ready,
+            KafkaClientTimer::Request(6),
+            KafkaClientTimer::Handler(7),
+            KafkaClientTimer::Heartbeat,
+            KafkaClientTimer::Poll,
+            KafkaClientTimer::AutoCommit,
+            KafkaClientTimer::MaxPoll,
+            KafkaClientTimer::Metadata,
+            KafkaClientTimer::Reconnect(rabbit),
+            KafkaClientTimer::Delivery,
+            KafkaClientTimer::Respawn,
+            KafkaClientTimer::Commit,
+        ];
+        steps.extend(kafka.map(|timer| Step::Fire(worker, Timer::KafkaClient(timer))));
+        let orders = [
+            KafkaOrder::CreatePartitions { topic: TopicId(1), count: 12 },
+            KafkaOrder::ElectUnclean(at),
+            KafkaOrder::DeleteRecords { at, before: None },
+            KafkaOrder::DeleteRecords { at, before: Some(70) },
+            KafkaOrder::Seek(SeekTo::Beginning),
+            KafkaOrder::Seek(SeekTo::End),
+            KafkaOrder::Seek(SeekTo::Offset(9)),
+            KafkaOrder::Seek(SeekTo::Time(Time::ZERO + Span::from_secs(3))),
+            KafkaOrder::PauseFetching(true),
+            KafkaOrder::PauseFetching(false),
+        ];
+        steps.extend(orders.map(|it| Step::Fault(Fault::Order(worker, Order::Kafka(it)))));
         let inner = [("on".into(), Value::Bool(true)), ("none".into(), Value::Void)];
         let definition = [
             ("message-ttl".into(), Value::Int(-60_000)),
