@@ -5,6 +5,7 @@
 //! each, listed in [`FORMS`].
 
 mod assignors;
+mod partitioners;
 
 use std::fmt;
 
@@ -45,7 +46,7 @@ pub trait Form: Sync {
 }
 
 /// All forms. The first that fits is taken.
-const FORMS: [&dyn Form; 1] = [&assignors::KafkaJs];
+const FORMS: [&dyn Form; 2] = [&assignors::KafkaJs, &partitioners::Partitioners];
 
 /// The form of a file, if it is a file of Kafka vectors.
 pub fn form_of(file: &Value) -> Option<&'static dyn Form> {
