@@ -6,3 +6,7 @@
 
 pub mod assign;
 pub mod partition;
+pub mod settings;
+mod version;
+
+pub use version::{Version, Versions};

@@ -117,6 +117,9 @@ mod tests {
         assert_eq!(kafkajs_legacy(b"128"), 2_053_105_854);
         assert_eq!(kafkajs_legacy(b"16384"), 204_404_061);
         assert_eq!(kafkajs_legacy(b"105413504"), -109_398_538);
+        // what its code gives for bytes beyond ASCII, where products are rounded most
+        assert_eq!(kafkajs_legacy(&[0xCF, 0xAD, 0x77, 0x33]), -1_508_457_937);
+        assert_eq!(kafkajs_legacy(&[0x99, 0x1B, 0xC6, 0xE8, 0x27, 0xBC, 0x00]), -1_670_375_166);
         assert_ne!(kafkajs_legacy(b"abcd"), murmur2(b"abcd"), "also without a partial block");
     }
 

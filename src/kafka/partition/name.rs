@@ -1,6 +1,7 @@
 //! The names of partitioners, as users write them.
 
 use super::Partitioner;
+use crate::kafka::Version;
 
 /// A name that no partitioner has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,13 +28,17 @@ pub enum UnknownPartitioner {
         /// The class.
         class: &'static str,
         /// The first version that has it.
-        since: &'static str,
+        since: Version,
     },
 }
 
 const DEFAULT: &str = "org.apache.kafka.clients.producer.internals.DefaultPartitioner";
 const UNIFORM_STICKY: &str = "org.apache.kafka.clients.producer.UniformStickyPartitioner";
 const ROUND_ROBIN: &str = "org.apache.kafka.clients.producer.RoundRobinPartitioner";
+
+const V2_4: Version = Version::new(2, 4);
+const V3_3: Version = Version::new(3, 3);
+const V4_0: Version = Version::new(4, 0);
 
 const KAFKAJS: [(&str, Partitioner); 3] = [
     ("Partitioners.DefaultPartitioner", Partitioner::KafkaJs),
@@ -52,30 +57,25 @@ const LIBRDKAFKA: [(&str, Partitioner); 7] = [
 ];
 
 impl Partitioner {
-    /// `partitioner.class` of Java's producer of version `(major, minor)`: the full name of a class,
+    /// `partitioner.class` of Java's producer of this version: the full name of a class,
     /// or `null`. Source: `ProducerConfig.PARTITIONER_CLASS_DOC` of each version; KIP-480 (2.4),
     /// KIP-794 (3.3).
     ///
     /// # Errors
     /// The name of no class, or of one that this version does not have.
-    pub fn java(
-        class: Option<&str>,
-        version: (u16, u16),
-    ) -> Result<Partitioner, UnknownPartitioner> {
-        let default = if version < (2, 4) { Partitioner::InTurn } else { Partitioner::Sticky };
+    pub fn java(class: Option<&str>, version: Version) -> Result<Partitioner, UnknownPartitioner> {
+        let default = if version < V2_4 { Partitioner::InTurn } else { Partitioner::Sticky };
         match class {
-            None | Some("null") if version >= (3, 3) => Ok(Partitioner::BuiltIn),
+            None | Some("null") if version >= V3_3 => Ok(Partitioner::BuiltIn),
             None | Some("null") => Ok(default),
-            Some(DEFAULT) if version >= (4, 0) => {
-                Err(UnknownPartitioner::Removed { class: DEFAULT })
-            }
+            Some(DEFAULT) if version >= V4_0 => Err(UnknownPartitioner::Removed { class: DEFAULT }),
             Some(DEFAULT) => Ok(default),
-            Some(UNIFORM_STICKY) if version >= (4, 0) => {
+            Some(UNIFORM_STICKY) if version >= V4_0 => {
                 Err(UnknownPartitioner::Removed { class: UNIFORM_STICKY })
             }
-            Some(UNIFORM_STICKY | ROUND_ROBIN) if version < (2, 4) => {
+            Some(UNIFORM_STICKY | ROUND_ROBIN) if version < V2_4 => {
                 let class = if class == Some(ROUND_ROBIN) { ROUND_ROBIN } else { UNIFORM_STICKY };
-                Err(UnknownPartitioner::TooEarly { class, since: "2.4" })
+                Err(UnknownPartitioner::TooEarly { class, since: V2_4 })
             }
             Some(UNIFORM_STICKY) => Ok(Partitioner::UniformSticky),
             Some(ROUND_ROBIN) => Ok(Partitioner::RoundRobin),

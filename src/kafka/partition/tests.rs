@@ -1,6 +1,7 @@
 use std::num::NonZeroU32;
 
 use super::{Partitioner, Partitions, Placer, Settings, UnknownPartitioner};
+use crate::kafka::Version;
 use crate::kernel::{Span, Time};
 
 const ALL: [u32; 6] = [0, 1, 2, 3, 4, 5];
@@ -183,12 +184,12 @@ fn without_lingering_librdkafka_chooses_for_every_record() {
 #[test]
 fn partitioner_class_means_something_else_in_each_era() {
     const DEFAULT: &str = "org.apache.kafka.clients.producer.internals.DefaultPartitioner";
-    assert_eq!(Partitioner::java(None, (2, 3)), Ok(Partitioner::InTurn));
-    assert_eq!(Partitioner::java(None, (3, 2)), Ok(Partitioner::Sticky));
-    assert_eq!(Partitioner::java(None, (4, 1)), Ok(Partitioner::BuiltIn));
-    assert_eq!(Partitioner::java(Some(DEFAULT), (3, 9)), Ok(Partitioner::Sticky));
+    assert_eq!(Partitioner::java(None, Version::new(2, 3)), Ok(Partitioner::InTurn));
+    assert_eq!(Partitioner::java(None, Version::new(3, 2)), Ok(Partitioner::Sticky));
+    assert_eq!(Partitioner::java(None, Version::new(4, 1)), Ok(Partitioner::BuiltIn));
+    assert_eq!(Partitioner::java(Some(DEFAULT), Version::new(3, 9)), Ok(Partitioner::Sticky));
     let removed = UnknownPartitioner::Removed { class: DEFAULT };
-    assert_eq!(Partitioner::java(Some(DEFAULT), (4, 0)), Err(removed));
+    assert_eq!(Partitioner::java(Some(DEFAULT), Version::new(4, 0)), Err(removed));
 }
 
 #[test]

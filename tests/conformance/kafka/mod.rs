@@ -5,6 +5,7 @@
 //! each, listed in [`FORMS`].
 
 mod assignors;
+mod defaults;
 mod partitioners;
 
 use std::fmt;
@@ -46,7 +47,8 @@ pub trait Form: Sync {
 }
 
 /// All forms. The first that fits is taken.
-const FORMS: [&dyn Form; 2] = [&assignors::KafkaJs, &partitioners::Partitioners];
+const FORMS: [&dyn Form; 3] =
+    [&assignors::KafkaJs, &partitioners::Partitioners, &defaults::Defaults];
 
 /// The form of a file, if it is a file of Kafka vectors.
 pub fn form_of(file: &Value) -> Option<&'static dyn Form> {
