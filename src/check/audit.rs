@@ -40,8 +40,9 @@ impl Audit {
 
     /// Judges a run that ended like this.
     pub fn finish(&self, end: End, cast: &Cast) -> Outcome {
-        let verdicts = self.ledger.verdicts(end);
-        let facts = self.tally.facts(&self.ledger, &verdicts, cast);
+        let verdicts = self.ledger.verdicts(&end);
+        let mut facts = self.tally.facts(&self.ledger, &verdicts, cast);
+        facts.set("faults-that-never-came", end.waiting.len() as u64);
         Outcome { end, verdicts, facts }
     }
 }

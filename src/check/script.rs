@@ -9,7 +9,7 @@ use super::class::Class;
 use super::rules::Rules;
 use super::verdict::{End, How, Verdict, Verdicts};
 use crate::kernel::run::Noted;
-use crate::kernel::{NodeId, Seen, Span, Time, Watch};
+use crate::kernel::{NodeId, Seen, Span, Watch};
 use crate::talk::{Death, Failure, Fate, Gone, MessageId, Note, QueueId, Returned, Settle};
 
 /// The producer.
@@ -85,7 +85,7 @@ impl Script {
         let mut script = Script {
             audit: Audit::new(rules),
             notes: Vec::new(),
-            end: End { at: Time::ZERO, step: 0, healed: true, quiet: true },
+            end: End { healed: true, quiet: true, ..End::default() },
         };
         let mut queues: Vec<String> = Vec::new();
         for line in text.split(['\n', '/']).map(str::trim).filter(|line| !line.is_empty()) {
@@ -125,7 +125,7 @@ impl Script {
     }
 
     pub(crate) fn verdicts(&self) -> Verdicts {
-        self.audit.ledger().verdicts(self.end)
+        self.audit.ledger().verdicts(&self.end)
     }
 
     pub(crate) fn verdict(&self, class: Class) -> Verdict {

@@ -302,7 +302,7 @@ impl fmt::Display for Reason {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct End {
     /// When.
     pub at: Time,
@@ -313,6 +313,8 @@ pub struct End {
     pub healed: bool,
     /// Nothing more could happen at all.
     pub quiet: bool,
+    /// Faults that waited for an event which never came, by their place among those that wait.
+    pub waiting: Vec<u32>,
 }
 
 /// What is said of one class.

@@ -10,7 +10,7 @@ use crate::talk::Note;
 
 impl Ledger {
     /// Judges a run that ended like this.
-    pub fn verdicts(&self, end: End) -> Verdicts {
+    pub fn verdicts(&self, end: &End) -> Verdicts {
         let mut found = self.breaches.clone();
         let open = self.judge_end(end, &mut found);
         if let Some(breach) = found.at_mut(Class::PoisonLoop, Point::Delivery)
@@ -103,8 +103,8 @@ impl Monitor<Note> for Ledger {
         if !settled {
             return Kernel::Undecided;
         }
-        let end = End { at: Time::MAX, step: 0, healed: true, quiet: true };
-        let verdicts = self.verdicts(end);
+        let end = End { at: Time::MAX, healed: true, quiet: true, ..End::default() };
+        let verdicts = self.verdicts(&end);
         match verdicts.breaches().first() {
             Some(breach) => Kernel::Violated(breach.step),
             None => Kernel::Holds,

@@ -102,12 +102,13 @@ pub struct Timeline<N: Node> {
     clock: Clock,
     /// Latest first, so that the next one is popped off the end.
     plan: Vec<Due<Words<N>>>,
-    waiting: Vec<Triggered<Words<N>>>,
+    /// Triggers that have not gone off, by their place in the setup.
+    waiting: Vec<(u32, Triggered<Words<N>>)>,
 }
 
 /// Looks for the cues of triggers in the notes of one step.
 struct Cues<'a, N: Node, W> {
-    waiting: &'a mut Vec<Triggered<Words<N>>>,
+    waiting: &'a mut Vec<(u32, Triggered<Words<N>>)>,
     seen: Vec<(StepNo, Triggered<Words<N>>)>,
     watch: &'a mut W,
 }
@@ -119,8 +120,8 @@ impl<N: Node, W: Watch<Words<N>>> Watch<Words<N>> for Cues<'_, N, W> {
     fn note(&mut self, seen: Seen<'_, NoteOf<N>>) {
         let mut at = 0;
         while at < self.waiting.len() {
-            if <Words<N> as Talk>::matches(&mut self.waiting[at].cue, seen.node, seen.note) {
-                self.seen.push((seen.step, self.waiting.remove(at)));
+            if <Words<N> as Talk>::matches(&mut self.waiting[at].1.cue, seen.node, seen.note) {
+                self.seen.push((seen.step, self.waiting.remove(at).1));
             } else {
                 at += 1;
             }
@@ -141,12 +142,22 @@ impl<N: Node> Timeline<N> {
             .collect();
         plan.reverse(); // a stable sort then keeps the order of the file among equals
         plan.sort_by_key(|due| std::cmp::Reverse(due.at));
-        Timeline { world, clock, plan, waiting: setup.triggers.clone() }
+        Timeline {
+            world,
+            clock,
+            plan,
+            waiting: (0..).zip(setup.triggers.iter().cloned()).collect(),
+        }
     }
 
     /// What is true now.
     pub fn world(&self) -> &World<N> {
         &self.world
+    }
+
+    /// The triggers that still wait for their cue, by their place in [`Setup::triggers`].
+    pub fn waiting(&self) -> impl Iterator<Item = u32> {
+        self.waiting.iter().map(|(place, _)| *place)
     }
 
     /// When the next step is due; `None` when nothing more can happen.

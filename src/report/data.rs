@@ -110,6 +110,10 @@ pub fn json(judged: &Judged<'_>) -> Value {
         "end_ns": outcome.end.at.as_nanos(),
         "history": format!("{:016x}", judged.hash),
         "met": met_word(judged.met()),
+        "faults_that_never_came": outcome.end.waiting.iter().filter_map(|&place| {
+            let (line, column) = scenario.trigger(place)?.line_column();
+            Some(json!({ "line": line, "column": column }))
+        }).collect::<Vec<_>>(),
         "classes": classes,
         "guarantees": table,
         "expected": expected,

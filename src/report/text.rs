@@ -195,7 +195,17 @@ fn expectations(text: &mut String, judged: &Judged<'_>, style: Style) {
         }
         text.push('\n');
     }
-    if !judged.scenario.expectations().is_empty() {
+    let waiting = &outcome.end.waiting;
+    for spot in waiting.iter().filter_map(|&place| judged.scenario.trigger(place)) {
+        let (line, column) = spot.line_column();
+        let name = &judged.scenario.source().name;
+        let mark = style.mark("undecided");
+        let _ = writeln!(
+            text,
+            "  {mark} a fault did not happen: what it waits for never came   {name}:{line}:{column}"
+        );
+    }
+    if !judged.scenario.expectations().is_empty() || !waiting.is_empty() {
         text.push('\n');
     }
 }

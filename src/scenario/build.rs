@@ -7,13 +7,17 @@ use super::build_client::{Topology, consumer, producer, service};
 use super::event::Event;
 use super::incident::{Act, Incident, Moment};
 use super::names::Names;
+use super::problem::Spot;
 use super::tree::{Entry, Tree};
 use crate::check::{Cast, ConsumerRule, Order, Part, QueueRule, Role, Rules, ServiceRule};
 use crate::client::Target;
 use crate::kernel::{Link, NodeId, Span};
 use crate::rabbit::{Binding, Config, Destination, Profile, QuorumPriorities};
 use crate::system::{BuildError, Fault, System, SystemBuilder};
-use crate::talk::{self, Cue, ExchangeDeclare, MessageId, Name, Policy, QueueDeclare, Value};
+use crate::talk::kafka::TopicPartition;
+use crate::talk::{
+    self, Cue, ExchangeDeclare, KafkaOrder, MessageId, Name, Policy, QueueDeclare, Value,
+};
 
 /// What a scenario becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub(super) struct Built {
     pub rules: Rules,
     /// Who is who.
     pub cast: Cast,
+    /// Where the faults stand that wait for an event, in the order of the setup's triggers.
+    pub triggers: Vec<Spot>,
 }
 
 /// Builds the system.
@@ -108,7 +114,9 @@ pub(super) fn build(
     one_way_links(tree, names, &mut system);
     cast.services.clone_from(&system.services);
     let rules = rules(tree, &system, names);
-    Ok(Built { system, rules, cast })
+    let waits = incidents.iter().filter(|it| matches!(it.moment, Moment::When(_)));
+    let triggers = waits.map(|it| it.when.clone()).collect();
+    Ok(Built { system, rules, cast, triggers })
 }
 
 /// What clients need to know of their surroundings.
@@ -149,7 +157,8 @@ fn local_effects(tree: &Tree, names: &Names) -> Vec<String> {
 
 /// The profile of a scenario.
 pub(super) fn profile(tree: &Tree) -> Profile {
-    tree.text("profile").and_then(Profile::by_name).copied().unwrap_or_default()
+    let names = tree.list("profile").iter().filter_map(Entry::as_text);
+    names.filter_map(Profile::by_name).next().copied().unwrap_or_default()
 }
 
 fn broker(tree: &Tree) -> Config {
@@ -293,6 +302,7 @@ pub(super) fn cue(event: &Event, node: impl Fn(&str) -> Option<NodeId>) -> Cue {
 
 fn fault(act: &Act, builder: &SystemBuilder) -> Option<Fault> {
     let node = |name: &str| builder.node(name);
+    let controller = || node("controller").or_else(|| node("controller-1"));
     let link = |a: &str, b: &str| Some(Link { from: node(a)?, to: node(b)? });
     Some(match act {
         Act::Kill(name) => Fault::Kill(node(name)?),
@@ -309,7 +319,26 @@ fn fault(act: &Act, builder: &SystemBuilder) -> Option<Fault> {
         Act::Alarm(name, on) => Fault::Order(node(name)?, talk::Order::Alarm(*on)),
         Act::Join(name) => Fault::Order(node(name)?, talk::Order::Join),
         Act::Leave(name) => Fault::Order(node(name)?, talk::Order::Leave),
+        Act::Unclean(topic, partition) => {
+            let at = TopicPartition::new(builder.topic(topic)?, *partition);
+            kafka(controller()?, KafkaOrder::ElectUnclean(at))
+        }
+        Act::Grow(topic, count) => {
+            let topic = builder.topic(topic)?;
+            kafka(controller()?, KafkaOrder::CreatePartitions { topic, count: *count })
+        }
+        Act::Delete(topic, partition, before) => {
+            let at = TopicPartition::new(builder.topic(topic)?, *partition);
+            // the controller knows who leads the partition
+            kafka(controller()?, KafkaOrder::DeleteRecords { at, before: *before })
+        }
+        Act::Seek(name, to) => kafka(node(name)?, KafkaOrder::Seek(*to)),
+        Act::Fetching(name, pause) => kafka(node(name)?, KafkaOrder::PauseFetching(*pause)),
     })
+}
+
+const fn kafka(node: NodeId, order: KafkaOrder) -> Fault {
+    Fault::Order(node, talk::Order::Kafka(order))
 }
 
 fn rules(tree: &Tree, system: &System, names: &Names) -> Rules {

@@ -66,6 +66,34 @@ const WORDS: &[(&str, &str)] = &[
     ("disconnected", "disconnected"),
     ("replied", "replied"),
     ("answered", "answered"),
+    ("partition-created", "partition-created"),
+    ("appended", "appended"),
+    ("sequence-known", "sequence-known"),
+    ("produce-refused", "produce-refused"),
+    ("replicated", "replicated"),
+    ("high-watermark", "high-watermark"),
+    ("truncated", "truncated"),
+    ("log-start", "log-start"),
+    ("compacted-away", "compacted-away"),
+    ("leader-elected", "leader-elected"),
+    ("isr-changed", "isr-changed"),
+    ("fenced", "fenced"),
+    ("controller-elected", "controller-elected"),
+    ("rebalanced", "rebalanced"),
+    ("rebalance-began", "rebalance-began"),
+    ("member-gone", "member-gone"),
+    ("assigned", "assigned"),
+    ("revoked", "revoked"),
+    ("offset-committed", "offset-committed"),
+    ("member-refused", "member-refused"),
+    ("position-moved", "position-moved"),
+    ("polled", "polled"),
+    ("skipped", "skipped"),
+    ("txn", "txn"),
+    ("txn-marker", "txn-marker"),
+    ("acquired", "acquired"),
+    ("released", "released"),
+    ("committed", "offset-committed"),
 ];
 
 /// Words without a meaning of their own.
@@ -201,9 +229,12 @@ mod tests {
     /// Compared with the source, since an enum cannot list its variants.
     #[test]
     fn every_kind_of_note_is_an_event() {
-        let source = include_str!("../talk/note.rs");
-        let kinds = source.lines().filter_map(|line| {
-            let (_, kind) = line.trim().strip_prefix("Note::")?.split_once("{ .. } => \"")?;
+        let sources = [include_str!("../talk/note.rs"), include_str!("../talk/kafka/note.rs")];
+        let lines = sources.iter().flat_map(|source| source.lines());
+        let kinds = lines.filter_map(|line| {
+            let line = line.trim();
+            let note = line.strip_prefix("Note::").or(line.strip_prefix("KafkaNote::"))?;
+            let (_, kind) = note.split_once("{ .. } => \"")?;
             kind.strip_suffix("\",")
         });
         let kinds: Vec<_> = kinds.collect();

@@ -5,7 +5,6 @@ use std::fmt;
 use super::problem::{Problem, Problems, Spot, either, nearest};
 use super::tree::{Entry, Tree};
 use crate::check::{Audit, Cast, End, Outcome, Rules, Verdict, Verdicts};
-use crate::kernel::Time;
 
 /// One line of `[expect]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,7 +225,7 @@ const OF_TIMES: [&str; 5] = ["p50-us", "p90-us", "p99-us", "p999-us", "max-us"];
 
 /// The names of the numbers that a run of this system can have.
 pub(super) fn facts(rules: &Rules, cast: &Cast) -> Vec<String> {
-    let end = End { at: Time::ZERO, step: 0, healed: false, quiet: false };
+    let end = End::default();
     let outcome = Audit::new(rules.clone()).finish(end, cast);
     let mut names: Vec<String> = outcome.facts.names().map(str::to_owned).collect();
     for kind in ["latency", "answer"] {

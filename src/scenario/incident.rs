@@ -7,6 +7,7 @@ use super::names::Names;
 use super::problem::{Problem, Problems, Spot};
 use super::tree::{Entry, Tree};
 use crate::kernel::Span;
+use crate::talk::SeekTo;
 
 /// One `[[fault]]`, before names are numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,16 @@ pub(super) enum Act {
     Alarm(String, bool),
     Join(String),
     Leave(String),
+    /// A topic and a partition.
+    Unclean(String, u16),
+    /// A topic and the number of its partitions.
+    Grow(String, u16),
+    /// A topic, a partition, and the first offset that stays.
+    Delete(String, u16, Option<u64>),
+    /// A consumer.
+    Seek(String, SeekTo),
+    /// A consumer, and whether it pauses.
+    Fetching(String, bool),
 }
 
 /// Reads all faults, and reports what makes no sense.
@@ -189,8 +200,39 @@ fn acts(
             let pairs = all_pairs(&names.members(a), &names.members(b));
             Some(pairs.into_iter().map(|(a, b)| Act::Break(a, b)).collect())
         }
+        "unclean-election" => {
+            let (topic, partition) = partition(entry.as_table()?)?;
+            Some(vec![Act::Unclean(topic, partition)])
+        }
+        "create-partitions" => {
+            let table = entry.as_table()?;
+            Some(vec![Act::Grow(table.text("topic")?.to_owned(), table.number("partitions"))])
+        }
+        "delete-records" => {
+            let table = entry.as_table()?;
+            let (topic, partition) = partition(table)?;
+            let before = table.has("before").then(|| table.number("before"));
+            Some(vec![Act::Delete(topic, partition, before)])
+        }
+        "seek" => {
+            let table = entry.as_table()?;
+            let to = match table.text("to") {
+                Some("beginning") => SeekTo::Beginning,
+                Some(_) => SeekTo::End,
+                None => SeekTo::Offset(table.number("to")),
+            };
+            let members = names.members(table.text("consumer")?);
+            Some(members.into_iter().map(|name| Act::Seek(name.to_owned(), to)).collect())
+        }
+        "pause-fetching" => each(|name| Act::Fetching(name, true)),
+        "resume-fetching" => each(|name| Act::Fetching(name, false)),
         _ => None, // the table of keys has no others
     }
+}
+
+/// A topic and a partition of it.
+fn partition(table: &Tree) -> Option<(String, u16)> {
+    Some((table.text("topic")?.to_owned(), table.number("partition")))
 }
 
 fn all_pairs(from: &[&str], to: &[&str]) -> Vec<Pair> {
@@ -318,7 +360,7 @@ fn check_order(tree: &Tree, incidents: &[Incident], problems: &mut Problems) {
     planned.sort_by_key(|(at, ..)| *at);
     moved.extend(mortal(tree));
     let mut states: BTreeMap<String, Standing<'_>> = BTreeMap::new();
-    for client in tree.tables("producer").chain(tree.tables("consumer")) {
+    for client in super::clients(tree) {
         if client.entry("joined").is_some() && !client.flag("joined") {
             let n = client.number::<usize>("instances");
             states.insert(client.name().to_owned(), (State::Away, None));
@@ -391,7 +433,16 @@ fn step(act: &Act, state: State) -> Result<Option<State>, (&'static str, &'stati
         (Act::Leave(_), Up | Paused) => Ok(Some(Away)),
         (Act::Leave(_), _) => Err(("is not there, so it cannot leave", NOTHING)),
         (_, Away) => Err(("has not joined yet", "let a fault with `join` come first")),
-        (Act::Slow(..) | Act::Break(..), _) => Ok(None),
+        (
+            Act::Slow(..)
+            | Act::Break(..)
+            | Act::Unclean(..)
+            | Act::Grow(..)
+            | Act::Delete(..)
+            | Act::Seek(..)
+            | Act::Fetching(..),
+            _,
+        ) => Ok(None),
     }
 }
 
@@ -430,7 +481,13 @@ impl Act {
             | Act::Resume(name)
             | Act::Slow(name, _)
             | Act::Join(name)
-            | Act::Leave(name) => name.clone(),
+            | Act::Leave(name)
+            | Act::Seek(name, _)
+            | Act::Fetching(name, _) => name.clone(),
+            Act::Unclean(topic, partition) | Act::Delete(topic, partition, _) => {
+                format!("partition {topic}-{partition}")
+            }
+            Act::Grow(topic, _) => format!("topic {topic}"),
         }
     }
 }

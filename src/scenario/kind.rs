@@ -88,8 +88,12 @@ pub enum Space {
     Broker,
     /// A producer or a consumer.
     Client,
-    /// `[[consumer]]`, by the name of the entry.
+    /// `[[consumer]]` or `[[kafka.consumer]]`, by the name of the entry.
     Consumer,
+    /// `[[kafka.topic]]`
+    Topic,
+    /// A controller of the Kafka cluster.
+    Controller,
 }
 
 impl Space {
@@ -104,6 +108,8 @@ impl Space {
             Space::Broker => "broker",
             Space::Client => "producer or consumer",
             Space::Consumer => "consumer",
+            Space::Topic => "topic",
+            Space::Controller => "controller",
         }
     }
 }
@@ -124,6 +130,8 @@ impl Space {
             Space::Service => "charge",
             Space::Node | Space::Client | Space::Consumer => "worker",
             Space::Broker => "rabbit",
+            Space::Topic => "orders",
+            Space::Controller => "controller",
         }
     }
 }

@@ -184,9 +184,17 @@ impl Scenario {
         self.tree.list("claim").iter().filter_map(tree::Entry::as_text)
     }
 
-    /// Whose rules and defaults the brokers follow, such as `rabbitmq-4.2`.
-    pub fn profile(&self) -> &str {
-        self.tree.text("profile").unwrap_or_default()
+    /// Whose rules and defaults the brokers follow, such as `rabbitmq-4.2`; with both systems
+    /// `rabbitmq-4.2 + kafka-4.1`.
+    pub fn profile(&self) -> String {
+        let given: Vec<&str> =
+            self.tree.list("profile").iter().filter_map(tree::Entry::as_text).collect();
+        let of = |system: &str, default| {
+            given.iter().find(|name| name.starts_with(system)).copied().unwrap_or(default)
+        };
+        let rabbit = names::has_rabbit(&self.tree).then(|| of("rabbitmq", "rabbitmq-4.2"));
+        let kafka = self.tree.has("kafka").then(|| of("kafka", "kafka-4.1"));
+        rabbit.into_iter().chain(kafka).collect::<Vec<_>>().join(" + ")
     }
 
     /// How much time is simulated.
@@ -235,6 +243,11 @@ impl Scenario {
         &self.truths
     }
 
+    /// Where the fault stands that waits for an event: the one with this place among all such.
+    pub fn trigger(&self, place: u32) -> Option<&Spot> {
+        self.built.triggers.get(place as usize)
+    }
+
     /// The event to look at, when it says one.
     pub fn shows(&self) -> Option<&Cue> {
         self.shows.as_ref()
@@ -272,6 +285,18 @@ impl Scenario {
         let source = &path::find(&self.tree, path)?.source;
         (source.option > 0).then_some(source.text.as_str())
     }
+}
+
+/// The tables of all applications that send or receive, on either system.
+fn clients(tree: &Tree) -> impl Iterator<Item = &Tree> + Clone {
+    let kafka = tree.table("kafka");
+    let rabbit = ["producer", "consumer"].into_iter().flat_map(|key| tree.tables(key));
+    let of_kafka = ["producer", "consumer"];
+    rabbit.chain(
+        of_kafka
+            .into_iter()
+            .flat_map(move |key| kafka.into_iter().flat_map(move |it| it.tables(key))),
+    )
 }
 
 /// What is no scenario at all.

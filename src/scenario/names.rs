@@ -25,8 +25,12 @@ struct Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
     Broker,
+    KafkaBroker,
+    Controller,
     Producer,
     Consumer,
+    KafkaProducer,
+    KafkaConsumer,
     Service,
 }
 
@@ -35,6 +39,7 @@ enum What {
 pub(super) struct Names {
     queues: Vec<String>,
     exchanges: Vec<String>,
+    topics: Vec<String>,
     groups: Vec<Group>,
     /// The group of every name of a group or of one of its members.
     taken: BTreeMap<String, usize>,
@@ -57,13 +62,27 @@ impl Names {
                 );
             }
         }
-        let nodes = rabbit.number::<usize>("nodes").max(1);
-        names.add(Group {
-            name: "rabbit".to_owned(),
-            members: numbered("rabbit", nodes),
-            what: What::Broker,
-            spot: rabbit.spot.clone(),
-        });
+        if has_rabbit(tree) {
+            let nodes = rabbit.number::<usize>("nodes").max(1);
+            names.add(Group {
+                name: "rabbit".to_owned(),
+                members: numbered("rabbit", nodes),
+                what: What::Broker,
+                spot: rabbit.spot.clone(),
+            });
+        }
+        if let Some(kafka) = tree.table("kafka") {
+            names.topics = unique_in("kafka", kafka.tables("topic"), "topic", problems);
+            let nodes = [
+                ("kafka", "brokers", What::KafkaBroker),
+                ("controller", "controllers", What::Controller),
+            ];
+            for (name, key, what) in nodes {
+                let members = numbered(name, kafka.number::<usize>(key).max(1));
+                let spot = kafka.spot.clone();
+                names.add(Group { name: name.to_owned(), members, what, spot });
+            }
+        }
         let kinds = [
             ("producer", What::Producer),
             ("consumer", What::Consumer),
@@ -72,6 +91,15 @@ impl Names {
         for (key, what) in kinds {
             for table in tree.tables(key) {
                 names.declare(table, what, problems);
+            }
+        }
+        if let Some(kafka) = tree.table("kafka") {
+            for (key, what) in
+                [("producer", What::KafkaProducer), ("consumer", What::KafkaConsumer)]
+            {
+                for table in kafka.tables(key) {
+                    names.declare(table, what, problems);
+                }
             }
         }
         names
@@ -91,7 +119,10 @@ impl Names {
             let title = format!("two participants are called `{taken}`");
             let problem = Problem::error(spot, title).hides([name.to_owned()]);
             problems.push(match group.what {
-                What::Broker => problem.help("`rabbit` is the name of the broker"),
+                What::Broker | What::KafkaBroker => {
+                    problem.help(format!("`{taken}` is the name of the broker"))
+                }
+                What::Controller => problem.help("`controller` is the name of Kafka's controller"),
                 _ => problem.also(&group.spot, "the other one").help(
                     "give one of them another name; instances are called name-1, name-2 and so on",
                 ),
@@ -142,6 +173,11 @@ impl Names {
         self.queues.iter().any(|queue| queue == name)
     }
 
+    /// Whether there is a topic with this name.
+    pub(super) fn is_topic(&self, name: &str) -> bool {
+        self.topics.iter().any(|topic| topic == name)
+    }
+
     /// Whether there is an exchange with this name.
     pub(super) fn is_exchange(&self, name: &str) -> bool {
         STANDARD_EXCHANGES.contains(&name) || self.exchanges.iter().any(|known| known == name)
@@ -165,12 +201,27 @@ impl Names {
             Space::Exchange => exchanges.collect(),
             Space::QueueOrExchange => queues.chain(exchanges).collect(),
             Space::Service => groups(&[What::Service], false),
-            Space::Consumer => groups(&[What::Consumer], false),
+            Space::Consumer => groups(&[What::Consumer, What::KafkaConsumer], false),
             Space::Broker => groups(&[What::Broker], true),
-            Space::Client => groups(&[What::Producer, What::Consumer], true),
-            Space::Node => {
-                groups(&[What::Broker, What::Producer, What::Consumer, What::Service], true)
-            }
+            Space::Topic => self.topics.iter().map(String::as_str).collect(),
+            Space::Controller => groups(&[What::Controller], true),
+            Space::Client => groups(
+                &[What::Producer, What::Consumer, What::KafkaProducer, What::KafkaConsumer],
+                true,
+            ),
+            Space::Node => groups(
+                &[
+                    What::Broker,
+                    What::KafkaBroker,
+                    What::Controller,
+                    What::Producer,
+                    What::Consumer,
+                    What::KafkaProducer,
+                    What::KafkaConsumer,
+                    What::Service,
+                ],
+                true,
+            ),
         }
     }
 
@@ -178,9 +229,10 @@ impl Names {
         match space {
             Space::Queue => self.is_queue(name),
             Space::Exchange => self.is_exchange(name),
+            Space::Topic => self.is_topic(name),
             Space::QueueOrExchange => self.is_queue(name) || self.is_exchange(name),
             Space::Service | Space::Consumer => self.known(space).contains(&name),
-            Space::Node | Space::Broker | Space::Client => {
+            Space::Node | Space::Broker | Space::Client | Space::Controller => {
                 let members = self.members(name);
                 let known = self.known(space);
                 let member = |group: &Group| {
@@ -262,6 +314,12 @@ impl Names {
     }
 }
 
+/// Whether a RabbitMQ cluster runs: unless there is only Kafka.
+pub(super) fn has_rabbit(tree: &Tree) -> bool {
+    let clients = ["producer", "consumer"].into_iter().any(|key| tree.tables(key).next().is_some());
+    tree.has("rabbitmq") || clients || !tree.has("kafka")
+}
+
 /// `worker` for `worker-2`.
 fn group_of(name: &str) -> &str {
     match name.rsplit_once('-') {
@@ -277,7 +335,12 @@ fn declared_as(space: Space) -> Option<&'static str> {
         Space::Exchange => Some("[[rabbitmq.exchange]]"),
         Space::Service => Some("[[service]]"),
         Space::Consumer => Some("[[consumer]]"),
-        Space::QueueOrExchange | Space::Node | Space::Broker | Space::Client => None,
+        Space::Topic => Some("[[kafka.topic]]"),
+        Space::QueueOrExchange
+        | Space::Node
+        | Space::Broker
+        | Space::Client
+        | Space::Controller => None,
     }
 }
 
@@ -294,13 +357,22 @@ fn unique<'a>(
     what: &str,
     problems: &mut Problems,
 ) -> Vec<String> {
+    unique_in("rabbitmq", tables, what, problems)
+}
+
+fn unique_in<'a>(
+    system: &str,
+    tables: impl Iterator<Item = &'a Tree>,
+    what: &str,
+    problems: &mut Problems,
+) -> Vec<String> {
     let mut seen: BTreeMap<&str, &Spot> = BTreeMap::new();
     let mut names = Vec::new();
     for table in tables {
         let (name, spot) = (table.name(), table.spot_of("name"));
         match seen.get(name) {
             Some(other) if !name.is_empty() => {
-                let title = format!("two of [[rabbitmq.{what}]] are called `{name}`");
+                let title = format!("two of [[{system}.{what}]] are called `{name}`");
                 problems.push(
                     Problem::error(spot, title)
                         .also(other, "the other one")

@@ -99,6 +99,27 @@ impl Raw {
     }
 }
 
+/// The fields of a table whose keys have dots in their names, which TOML reads as tables in tables
+/// unless they are quoted.
+pub fn flattened(table: &Raw) -> Vec<Field> {
+    fn visit(prefix: &str, table: &Raw, into: &mut Vec<Field>) {
+        for field in table.fields() {
+            let key = if prefix.is_empty() {
+                field.key.clone()
+            } else {
+                format!("{prefix}.{}", field.key)
+            };
+            match &field.value.value {
+                RawValue::Table(_) => visit(&key, &field.value, into),
+                _ => into.push(Field { key, ..field.clone() }),
+            }
+        }
+    }
+    let mut fields = Vec::new();
+    visit("", table, &mut fields);
+    fields
+}
+
 /// At most so many mistakes in the writing of TOML are reported.
 const MISTAKES: usize = 20;
 

@@ -104,6 +104,7 @@ impl Scenario {
             step: world.steps(),
             healed: !cut_off && up && whole && served && submitted,
             quiet: !cut_off && quiet,
+            waiting: timeline.waiting().collect(),
         }
     }
 

@@ -47,7 +47,8 @@ pub fn read(table: &'static Table, raw: &Raw, problems: &mut Problems) -> Tree {
         spot: raw.spot.clone(),
         unknown: Vec::new(),
     };
-    for field in raw.fields() {
+    let flat = table.flat.then(|| raw::flattened(raw));
+    for field in flat.as_deref().unwrap_or(raw.fields()) {
         let kind = match table.key(&field.key) {
             Some(key) => &key.kind,
             None => match &table.rest {

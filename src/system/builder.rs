@@ -5,6 +5,7 @@ use crate::client::{Consumer, ConsumerConfig, Handler, Producer, ProducerConfig,
 use crate::kernel::{Dist, Link, NodeId, Planned, Span, Time, Triggered};
 use crate::rabbit::{self, Broker, DefinitionError};
 use crate::store::{Service, ServiceConfig};
+use crate::talk::kafka::TopicId;
 use crate::talk::{Cue, Name};
 
 /// Why a system cannot be built.
@@ -177,6 +178,12 @@ impl<H: Handler> SystemBuilder<H> {
     /// The node with this name, among those added so far.
     pub fn node(&self, name: &str) -> Option<NodeId> {
         self.system.node(name)
+    }
+
+    /// The Kafka topic with this name.
+    pub fn topic(&self, name: &str) -> Option<TopicId> {
+        let at = self.system.topics.iter().position(|its| *its == name)?;
+        u16::try_from(at).ok().map(TopicId)
     }
 
     /// The system.

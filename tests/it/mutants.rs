@@ -523,6 +523,7 @@ fn play(case: &Case, mutant: bool, seed: u64) -> Outcome {
         step: timeline.world().steps(),
         healed: true,
         quiet: timeline.next_due().is_none(),
+        waiting: timeline.waiting().collect(),
     };
     audit.finish(end, told.cast())
 }

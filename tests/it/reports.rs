@@ -164,3 +164,16 @@ fn a_loss_is_blamed_on_the_setting_that_would_have_prevented_it() {
         assert_eq!(blamed(name, settings), path, "{name} {settings:?}");
     }
 }
+
+#[test]
+fn a_fault_that_never_came_is_said() {
+    let mut written = embedded::find("crash-before-ack").expect("it is embedded").text.to_owned();
+    written.push_str("\n[[fault]]\nwhen = \"the 5000th effect\"\ndo = { crash = \"worker\" }\n");
+    let (scenario, _) = Scenario::load("asks-too-much.toml", &written, &[]).expect("it is good");
+    let judged = Judged::new(&scenario, 1, MOST_STEPS);
+    let text = text::report(&judged, PLAIN);
+    let line = written.lines().position(|line| line.contains("5000th")).map(|n| n + 1);
+    let place = format!("asks-too-much.toml:{}:8", line.expect("it is there"));
+    assert!(text.contains("what it waits for never came") && text.contains(&place), "{text}");
+    assert_eq!(judged.outcome.facts.get("faults-that-never-came"), Some(1));
+}

@@ -52,7 +52,7 @@ impl Open {
 
 impl Ledger {
     /// Judges all messages that have not come to their end when the run has come to its own.
-    pub(in super::super) fn judge_end(&self, end: End, found: &mut Breaches) -> Open {
+    pub(in super::super) fn judge_end(&self, end: &End, found: &mut Breaches) -> Open {
         let mut open = Open::default();
         for (msg, cell) in self.book.messages() {
             let Some(play) = cell.play() else { continue };
@@ -63,7 +63,7 @@ impl Ledger {
 
     fn judge_open(
         &self,
-        end: End,
+        end: &End,
         msg: MessageId,
         cell: Cell,
         play: u32,

@@ -7,7 +7,7 @@ use super::{
 use crate::scenario::kind::{Kind, Space};
 
 /// How many processes one entry may stand for.
-const INSTANCES: Kind = Kind::Whole(1, 1_000);
+pub(super) const INSTANCES: Kind = Kind::Whole(1, 1_000);
 
 const CLIENT: Key =
     or("client", Kind::Choice(CLIENTS), "\"amqplib\"", "Which client library it uses.");
@@ -109,7 +109,7 @@ static HEADERS: Table =
     Table::new("producer.publish.headers", "`headers`", "Headers of a message.", &[])
         .rest(Kind::Amqp, "A header and its value.");
 
-static KEYS: Table = Table::new(
+pub(super) static KEYS: Table = Table::new(
     "producer.keys",
     "`keys`",
     "The entities that messages are about.",
@@ -131,7 +131,7 @@ static RPC: Table = Table::new(
     ],
 );
 
-static POISON: Table = Table::new(
+pub(super) static POISON: Table = Table::new(
     "producer.poison",
     "`poison`",
     "Messages with which something is wrong: by default they fail every time.",
@@ -204,7 +204,7 @@ static CONSUMER_ARGUMENTS: Table = Table::new(
 )
 .rest(Kind::Amqp, "Any other argument.");
 
-static HANDLER: Table = Table::new(
+pub(super) static HANDLER: Table = Table::new(
     "consumer.handler",
     "`handler`",
     "What a consumer does with a message.",

@@ -1,7 +1,7 @@
 //! `[network]` and `[[fault]]`: what happens to all of them.
 
 use super::{ANY, MESSAGES, SOME, Table, may, must, or};
-use crate::scenario::kind::{Kind, Space};
+use crate::scenario::kind::{Kind, Space, Word};
 
 pub(super) static NETWORK: Table = Table::new(
     "network",
@@ -79,6 +79,12 @@ static DO: Table = Table::new(
         may("clear-alarm", Kind::Some(&Kind::Ref(Space::Broker)), "The alarm goes off."),
         may("join", Kind::Some(&Kind::Ref(Space::Client)), "A client begins: it does nothing before."),
         may("leave", Kind::Some(&Kind::Ref(Space::Client)), "A client leaves in an orderly way."),
+        may("unclean-election", Kind::Table(&PARTITION), "Kafka: an operator elects a leader that may lack committed records."),
+        may("create-partitions", Kind::Table(&GROWN), "Kafka: a topic gets more partitions."),
+        may("delete-records", Kind::Table(&DELETED), "Kafka: an operator deletes the records of a partition."),
+        may("seek", Kind::Table(&SEEK), "Kafka: consumers move their position on all their partitions."),
+        may("pause-fetching", Kind::Some(&Kind::Ref(Space::Client)), "Kafka: consumers pause all their partitions, and stay in their group."),
+        may("resume-fetching", Kind::Some(&Kind::Ref(Space::Client)), "Kafka: they go on."),
     ],
 )
 .one()
@@ -90,6 +96,53 @@ static DO: Table = Table::new(
         "write `restart` for a process that went down, `join` for one that was not there yet",
     ),
 ]);
+
+static PARTITION: Table = Table::new(
+    "fault.do.unclean-election",
+    "`unclean-election`",
+    "A partition.",
+    &[
+        must("topic", Kind::Ref(Space::Topic), "Of which topic."),
+        or("partition", Kind::Whole(0, 9_999), "0", "Which, from 0."),
+    ],
+);
+
+static GROWN: Table = Table::new(
+    "fault.do.create-partitions",
+    "`create-partitions`",
+    "More partitions for a topic.",
+    &[
+        must("topic", Kind::Ref(Space::Topic), "Which topic."),
+        must("partitions", Kind::Whole(2, 10_000), "How many it has then."),
+    ],
+);
+
+static DELETED: Table = Table::new(
+    "fault.do.delete-records",
+    "`delete-records`",
+    "Records to delete.",
+    &[
+        must("topic", Kind::Ref(Space::Topic), "Of which topic."),
+        or("partition", Kind::Whole(0, 9_999), "0", "Of which partition, from 0."),
+        may("before", Kind::Whole(0, i64::MAX), "All below this offset; all below the high watermark if nothing is said."),
+    ],
+);
+
+/// Where consumers can seek to.
+const PLACES: &[Word] = &[
+    super::word("beginning", "The start of the log."),
+    super::word("end", "The end of the log."),
+];
+
+static SEEK: Table = Table::new(
+    "fault.do.seek",
+    "`seek`",
+    "Where consumers move.",
+    &[
+        must("consumer", Kind::Ref(Space::Client), "Who."),
+        must("to", Kind::Either(&[Kind::Choice(PLACES), Kind::Whole(0, i64::MAX)]), "Where: \"beginning\", \"end\" or an offset."),
+    ],
+);
 
 static SLOW: Table = Table::new(
     "fault.do.slow",

@@ -11,12 +11,15 @@ mod fault;
 #[rustfmt::skip]
 mod judge;
 #[rustfmt::skip]
+mod kafka;
+#[rustfmt::skip]
 mod rabbit;
 #[rustfmt::skip]
 mod retry;
 #[rustfmt::skip]
 mod words;
 
+pub use kafka::KAFKA_CLIENTS;
 pub use words::*;
 
 use crate::kernel::Span;
@@ -38,6 +41,9 @@ pub struct Table {
     pub rest: Option<Rest>,
     /// How many of its keys there may be.
     pub shape: Shape,
+    /// Its keys have dots in their names, and TOML reads them as tables in tables: they are put
+    /// together again.
+    pub flat: bool,
     /// Words that people write in place of a key, and what to tell them.
     pub aliases: &'static [(&'static str, &'static str)],
 }
@@ -91,7 +97,7 @@ impl Table {
         doc: &'static str,
         keys: &'static [Key],
     ) -> Table {
-        Table { name, noun, doc, keys, rest: None, shape: Shape::Any, aliases: &[] }
+        Table { name, noun, doc, keys, rest: None, shape: Shape::Any, flat: false, aliases: &[] }
     }
 
     /// One of these tables as a file would say it: the keys that it must have.
@@ -113,6 +119,11 @@ impl Table {
 
     const fn one(mut self) -> Table {
         self.shape = Shape::One;
+        self
+    }
+
+    const fn flat(mut self) -> Table {
+        self.flat = true;
         self
     }
 
@@ -162,11 +173,12 @@ pub static SCENARIO: Table = Table::new(
         must("title", Kind::Name, "One line that says what the scenario shows."),
         may("claim", Kind::Some(&Kind::Text), "The claim of the guide that it examines, such as \"R1\", or several."),
         may("case", Kind::Name, "What sets it apart from the other scenarios of its claim, in a few words: \"a classic queue\"."),
-        or("profile", Kind::Choice(PROFILES), "\"rabbitmq-4.2\"", "Whose rules and defaults the brokers follow."),
+        may("profile", Kind::Some(&Kind::Choice(PROFILES)), "Whose rules and defaults the brokers follow: one for each system; \"rabbitmq-4.2\" and \"kafka-4.1\" if nothing is said."),
         must("horizon", SOME, "How much time is simulated."),
         or("seed", Kind::Whole(0, i64::MAX), "1", "The seed of a run when the command line gives none."),
         or("settle", ANY, "\"10s\"", "How long after the last fault is put right messages may take before they count as stuck."),
         or("rabbitmq", Kind::Table(&rabbit::RABBITMQ), "{}", "The RabbitMQ cluster."),
+        may("kafka", Kind::Table(&kafka::KAFKA), "The Kafka cluster and its clients."),
         may("producer", Kind::Tables(&client::PRODUCER), "Applications that send."),
         may("consumer", Kind::Tables(&client::CONSUMER), "Applications that receive."),
         may("service", Kind::Tables(&client::SERVICE), "What handlers call: where effects land."),
@@ -187,7 +199,7 @@ pub static SCENARIO: Table = Table::new(
     ("exchange", "exchanges belong to the broker: write [[rabbitmq.exchange]]"),
     ("binding", "bindings belong to the broker: write [[rabbitmq.binding]]"),
     ("policy", "policies belong to the broker: write [[rabbitmq.policy]]"),
-    ("kafka", "only RabbitMQ is simulated so far"),
+    ("topic", "topics belong to the cluster: write [[kafka.topic]]"),
 ]);
 
 static TRUE_IF: Table = Table::new(

@@ -3,7 +3,7 @@
 use super::word;
 use crate::scenario::kind::Word;
 
-/// Whose rules and defaults apply: the names of [`crate::rabbit::Profile::all`].
+/// Whose rules and defaults apply: the names of [`crate::rabbit::Profile::all`], and of Kafka's.
 pub const PROFILES: &[Word] = &[
     word("rabbitmq-3.10", "RabbitMQ 3.10: classic queues version 1, no default delivery limit."),
     word("rabbitmq-3.12", "RabbitMQ 3.12."),
@@ -15,6 +15,17 @@ pub const PROFILES: &[Word] = &[
         "rabbitmq-4.3",
         "RabbitMQ 4.3: strict priorities on quorum queues, basic.nack does not count.",
     ),
+    word("kafka-2.8", "Kafka 2.8, with ZooKeeper."),
+    word("kafka-3.0", "Kafka 3.0."),
+    word("kafka-3.3", "Kafka 3.3: KRaft from here on."),
+    word("kafka-3.6", "Kafka 3.6: transactional appends are verified (KIP-890, part 1)."),
+    word("kafka-3.7", "Kafka 3.7: the high watermark waits for min.insync.replicas."),
+    word("kafka-3.9", "Kafka 3.9."),
+    word("kafka-4.0", "Kafka 4.0: the consumer protocol of KIP-848, transaction.version 2."),
+    word("kafka-4.1", "Kafka 4.1: eligible leader replicas (KIP-966)."),
+    word("kafka-4.2", "Kafka 4.2: share groups."),
+    word("kafka-4.3", "Kafka 4.3."),
+    word("kafka-4.4", "Kafka 4.4."),
 ];
 
 /// Kinds of exchanges.
