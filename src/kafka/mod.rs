@@ -5,8 +5,11 @@
 //! Documentation of the original: <https://kafka.apache.org/documentation/>.
 
 pub mod assign;
+pub mod clients;
 pub mod partition;
+mod profile;
 pub mod settings;
 mod version;
 
+pub use profile::{Metadata, Offer, Profile};
 pub use version::{Version, Versions};

@@ -14,8 +14,10 @@ use crate::judge::Outcome;
 #[derive(Debug)]
 pub struct Partitioners;
 
+type Hash = fn(&[u8]) -> i64;
+
 /// The columns of a key that hold a hash.
-const HASHES: [(&str, fn(&[u8]) -> i64); 4] = [
+const HASHES: [(&str, Hash); 4] = [
     ("murmur2_i32", |key| hash::murmur2(key).into()),
     ("murmur2_positive", |key| hash::to_positive(hash::murmur2(key)).into()),
     ("kafkajs_legacy_hash", |key| hash::kafkajs_legacy(key).into()),
