@@ -4,7 +4,7 @@
 //! The tables are text, one row for each setting and span of versions that it did not change in. That
 //! of 4.1 was taken from the running `ConfigDef`s of 4.1.1; other versions from the sources at their
 //! tags (2.8.2, 3.0.2, 3.1.2, 3.2.3, 3.3.2, 3.4.1, 3.5.2, 3.6.2, 3.7.1, 3.8.0, 3.9.0), from the
-//! upgrade notes of 4.0 to 4.3, and from what a broker of 4.3 prints when it starts. Their last
+//! upgrade notes of 4.0 to 4.3, and from what brokers of 4.0.0 and 4.3 print when they start. The last
 //! column names what made the change.
 
 mod check;
