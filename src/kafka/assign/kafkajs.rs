@@ -3,6 +3,7 @@
 //! Source: KafkaJS 2.2.4, `src/consumer/assigners/roundRobinAssigner/index.js`. The only assigner
 //! that KafkaJS has. Its name is not that of Java's `roundrobin`, so the two cannot be in one group.
 
+use super::layout::by_id;
 use super::{Assignment, Group};
 
 /// Deals the partitions of the leader's topics, one by one, to the members in the order of their ids.
@@ -11,11 +12,7 @@ use super::{Assignment, Group};
 /// that it did not ask for.
 pub(super) fn assign(group: Group<'_>) -> Assignment {
     let mut assignment = vec![Vec::new(); group.members.len()];
-    let mut order: Vec<usize> = (0..group.members.len()).collect();
-    order.sort_by(|a, b| {
-        let units = |at: &usize| group.members[*at].id.as_str().encode_utf16();
-        units(a).cmp(units(b))
-    });
+    let order = by_id(group.members);
     let topics = group.members.get(group.leader).map_or(&[][..], |leader| &leader.topics);
     let partitions = topics.iter().flat_map(|topic| group.partitions_of(*topic));
     // without members there is no leader, and without a leader there are no partitions

@@ -8,36 +8,23 @@
 //!
 //! Sources: Apache Kafka 4.1.1 and KafkaJS 2.2.4; each file names its own.
 //!
-//! Java keeps members and topics in hash maps, and in a few places walks them in the order of the
-//! hashes. That order is no rule, and nothing of what Kafka's own tests assign depends on it. Here
-//! members are walked in the order of [`Group::members`] and topics in the order of
-//! [`Group::topics`] wherever the rules leave it open.
+//! Java keeps members in hash maps, and the sticky assignors walk these: which of two members keeps
+//! one partition more may depend on the hashes of their ids. That order is a fact of the platform,
+//! the same in every run, so it is reproduced ([`java`]). Where nothing is known of the order, as on
+//! the broker, whose maps are others in every version, members are walked in the order of their ids.
 
+mod java;
 mod kafkajs;
+mod layout;
+mod racks;
+mod range;
+mod round_robin;
+mod sticky;
 #[cfg(test)]
 mod testing;
 
 use crate::talk::Name;
-
-/// A topic, by its place in [`Group::topics`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicId(pub u16);
-
-impl TopicId {
-    /// As an index.
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// One partition of a topic. Partitions are ordered by topic, then by number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicPartition {
-    /// The topic.
-    pub topic: TopicId,
-    /// The number within the topic, from 0.
-    pub partition: u32,
-}
+use crate::talk::kafka::{TopicId, TopicPartition};
 
 /// A place where brokers and consumers stand (`broker.rack`, `client.rack`). Two that have the same
 /// number are in the same rack.
@@ -50,7 +37,7 @@ pub struct Topic {
     /// Its name.
     pub name: Name,
     /// How many partitions it has; 0 when it does not exist, or is not known yet.
-    pub partitions: u32,
+    pub partitions: u16,
     /// The racks of the replicas of each partition. Empty when brokers have no racks.
     pub racks: Vec<Vec<Rack>>,
 }
@@ -75,7 +62,7 @@ pub struct Member {
 /// A group and what it may read.
 #[derive(Clone, Copy, Debug)]
 pub struct Group<'a> {
-    /// The topics of the cluster: at least those that a member names or owns.
+    /// The topics by their numbers: at least those that a member names or owns.
     pub topics: &'a [Topic],
     /// The members, in the order in which they joined.
     pub members: &'a [Member],
@@ -89,6 +76,14 @@ pub type Assignment = Vec<Vec<TopicPartition>>;
 /// A way to divide partitions among members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Assignor {
+    /// `RangeAssignor` of the Java client.
+    Range,
+    /// `RoundRobinAssignor` of the Java client.
+    RoundRobin,
+    /// `StickyAssignor` of the Java client.
+    Sticky,
+    /// `CooperativeStickyAssignor` of the Java client.
+    CooperativeSticky,
     /// `RoundRobinAssigner` of KafkaJS.
     KafkaJs,
 }
@@ -98,6 +93,10 @@ impl Assignor {
     /// assignor in a `ConsumerGroupHeartbeat`.
     pub const fn name(self) -> &'static str {
         match self {
+            Assignor::Range => "range",
+            Assignor::RoundRobin => "roundrobin",
+            Assignor::Sticky => "sticky",
+            Assignor::CooperativeSticky => "cooperative-sticky",
             Assignor::KafkaJs => "RoundRobinAssigner",
         }
     }
@@ -105,6 +104,10 @@ impl Assignor {
     /// Divides the partitions.
     pub fn assign(self, group: Group<'_>) -> Assignment {
         match self {
+            Assignor::Range => range::assign(group),
+            Assignor::RoundRobin => round_robin::assign(group),
+            Assignor::Sticky => sticky::assign(group),
+            Assignor::CooperativeSticky => sticky::assign_cooperatively(group),
             Assignor::KafkaJs => kafkajs::assign(group),
         }
     }
@@ -112,12 +115,12 @@ impl Assignor {
 
 impl Group<'_> {
     /// How many partitions a topic has; 0 for one that is not known.
-    fn partitions(&self, topic: TopicId) -> u32 {
-        self.topics.get(topic.index()).map_or(0, |topic| topic.partitions)
+    fn partitions(&self, topic: TopicId) -> u16 {
+        self.topics.get(usize::from(topic.0)).map_or(0, |topic| topic.partitions)
     }
 
     /// The partitions of a topic, in their order.
     fn partitions_of(&self, topic: TopicId) -> impl Iterator<Item = TopicPartition> + use<> {
-        (0..self.partitions(topic)).map(move |partition| TopicPartition { topic, partition })
+        (0..self.partitions(topic)).map(move |partition| TopicPartition::new(topic, partition))
     }
 }

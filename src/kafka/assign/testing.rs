@@ -1,6 +1,7 @@
 //! Groups for tests, written in words.
 
-use super::{Assignment, Group, Member, Topic, TopicId, TopicPartition};
+use super::{Assignment, Group, Member, Rack, Topic};
+use crate::talk::kafka::{TopicId, TopicPartition};
 
 /// The topics and the members of a group.
 #[derive(Clone, Debug, Default)]
@@ -10,8 +11,8 @@ pub(super) struct Fixture {
 }
 
 /// A group of nobody with these topics: name and number of partitions.
-pub(super) fn group(topics: &[(&str, u32)]) -> Fixture {
-    let topic = |&(name, partitions): &(&str, u32)| Topic {
+pub(super) fn group(topics: &[(&str, u16)]) -> Fixture {
+    let topic = |&(name, partitions): &(&str, u16)| Topic {
         name: name.into(),
         partitions,
         racks: Vec::new(),
@@ -27,6 +28,34 @@ impl Fixture {
         self
     }
 
+    /// What the last member owns, and since which generation: `"t-0"`.
+    pub(super) fn owns(mut self, partitions: &[&str], generation: i32) -> Fixture {
+        let owned = partitions.iter().map(|text| self.partition(text)).collect();
+        let member = self.members.last_mut().expect("a member");
+        member.owned = owned;
+        member.generation = Some(generation);
+        self
+    }
+
+    /// The instance id of the last member.
+    pub(super) fn instance(mut self, id: &str) -> Fixture {
+        self.members.last_mut().expect("a member").instance = Some(id.into());
+        self
+    }
+
+    /// The rack of the last member: its letter.
+    pub(super) fn rack(mut self, letter: char) -> Fixture {
+        self.members.last_mut().expect("a member").rack = Some(rack(letter));
+        self
+    }
+
+    /// The racks of the partitions of a topic: a word for each, a letter for each replica.
+    pub(super) fn racks(mut self, topic: &str, racks: &[&str]) -> Fixture {
+        let at = usize::from(self.topic(topic).0);
+        self.topics[at].racks = racks.iter().map(|word| word.chars().map(rack).collect()).collect();
+        self
+    }
+
     pub(super) fn group(&self) -> Group<'_> {
         Group { topics: &self.topics, members: &self.members, leader: 0 }
     }
@@ -35,12 +64,23 @@ impl Fixture {
         let at = self.topics.iter().position(|topic| topic.name == name).expect("a topic");
         TopicId(at.try_into().expect("a small number"))
     }
+
+    fn partition(&self, text: &str) -> TopicPartition {
+        let (topic, partition) = text.rsplit_once('-').expect("topic-partition");
+        let partition = partition.parse().expect("a number");
+        TopicPartition { topic: self.topic(topic), partition }
+    }
 }
 
 /// What a member is to read, as text.
 pub(super) fn partitions_of(fixture: &Fixture, assignment: &Assignment, id: &str) -> Vec<String> {
     let at = fixture.members.iter().position(|member| member.id == id).expect("a member");
-    let text =
-        |it: &TopicPartition| format!("{}-{}", fixture.topics[it.topic.index()].name, it.partition);
+    let text = |it: &TopicPartition| {
+        format!("{}-{}", fixture.topics[usize::from(it.topic.0)].name, it.partition)
+    };
     assignment[at].iter().map(text).collect()
+}
+
+fn rack(letter: char) -> Rack {
+    Rack(u16::try_from(u32::from(letter)).expect("a letter"))
 }

@@ -5,29 +5,168 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use redeliver::kafka::assign::{
-    Assignment, Assignor, Group, Member, Topic, TopicId, TopicPartition,
-};
+use redeliver::kafka::assign::{Assignor, Group, Member, Rack, Topic};
+use redeliver::talk::kafka::{TopicId, TopicPartition};
 
 use super::{Corrupted, Form, Vector, listed, outcome};
 use crate::judge::Outcome;
 
-/// The members by id, and what each is to read.
-type Shares = BTreeMap<String, BTreeSet<(String, u32)>>;
+/// What each member is to read, by its id: topics and numbers. The order does not matter.
+type Shares = BTreeMap<String, BTreeSet<(String, u16)>>;
+
+/// `range.json`, `roundrobin.json`, `sticky.json`, `cooperative_sticky.json`: single calls of one of
+/// Java's assignors.
+#[derive(Debug)]
+pub struct Java;
+
+/// `chains.json`: groups that members join and leave, each round with what the last one gave.
+#[derive(Debug)]
+pub struct Chains;
 
 /// `kafkajs_roundrobin.json`: KafkaJS's `RoundRobinAssigner`.
 #[derive(Debug)]
 pub struct KafkaJs;
 
 #[derive(Deserialize)]
+struct JavaVector {
+    assignor: String,
+    topics: BTreeMap<String, JavaTopic>,
+    members: Vec<JavaMember>,
+    expected: Shares,
+}
+
+#[derive(Deserialize)]
+struct JavaTopic {
+    partitions: Vec<u16>,
+    /// By partition; a broker may stand nowhere.
+    #[serde(default)]
+    replica_racks: Vec<Vec<Option<String>>>,
+}
+
+#[derive(Deserialize)]
+struct JavaMember {
+    id: String,
+    #[serde(default)]
+    instance: Option<String>,
+    #[serde(default)]
+    rack: Option<String>,
+    topics: Vec<String>,
+    #[serde(default)]
+    owned: Option<Vec<(String, u16)>>,
+    #[serde(default)]
+    generation: Option<i32>,
+}
+
+#[derive(Deserialize)]
+struct Chain {
+    assignor: String,
+    topics: BTreeMap<String, u16>,
+    rounds: Vec<Round>,
+}
+
+#[derive(Deserialize)]
+struct Round {
+    event: String,
+    members: Vec<JavaMember>,
+    assignment: Shares,
+}
+
+#[derive(Deserialize)]
 struct KafkaJsVector {
     #[serde(rename = "leader_topics_in_subscription_order")]
     topics: Vec<String>,
-    partitions: BTreeMap<String, u32>,
+    partitions: BTreeMap<String, u16>,
     #[serde(rename = "members_in_joingroup_order")]
     members: Vec<String>,
     /// Members without partitions may be left out.
-    expected: BTreeMap<String, BTreeMap<String, Vec<u32>>>,
+    expected: BTreeMap<String, BTreeMap<String, Vec<u16>>>,
+}
+
+impl Form for Java {
+    fn fits(&self, file: &Value) -> bool {
+        let first = file.get("vectors").and_then(|vectors| vectors.get(0));
+        first.is_some_and(|it| it.get("members").is_some() && it.get("expected").is_some())
+    }
+
+    fn vectors(&self, file: &Value) -> Result<Vec<Vector>, String> {
+        let of_file = file.get("what").and_then(Value::as_str).unwrap_or_default();
+        let vector = |vector: &Value| {
+            let name = text(vector, "id");
+            let mut fact = vector.clone();
+            // the assignor is named in the title, in quotes, and before the number of each vector
+            let quoted = of_file.split('\'').nth(1).filter(|name| named(name).is_some());
+            let assignor = quoted.or_else(|| name.rsplit_once('-').map(|(assignor, _)| assignor));
+            fact["assignor"] = json!(assignor.unwrap_or_default());
+            Vector { name, fact }
+        };
+        Ok(listed(file, "vectors")?.iter().map(vector).collect())
+    }
+
+    fn judge(&self, vector: &Vector) -> Outcome {
+        understood(
+            JavaVector::deserialize(&vector.fact).map_err(|error| error.to_string()).and_then(
+                |read| {
+                    let mut cast = Cast::default();
+                    for (name, topic) in &read.topics {
+                        cast.topic(name, topic)?;
+                    }
+                    let assignor = named(&read.assignor).ok_or("an unknown assignor")?;
+                    cast.judge(assignor, &read.members, &read.expected)
+                },
+            ),
+        )
+    }
+
+    fn corrupt(&self, vector: &Vector) -> Option<Corrupted> {
+        let mut fact = vector.fact.clone();
+        let what = take_one(fact.get_mut("expected")?)?;
+        Some(Corrupted { vector: Vector { name: vector.name.clone(), fact }, what })
+    }
+}
+
+impl Form for Chains {
+    fn fits(&self, file: &Value) -> bool {
+        let first = file.get("chains").and_then(|chains| chains.get(0));
+        first.is_some_and(|chain| chain.get("rounds").is_some())
+    }
+
+    fn vectors(&self, file: &Value) -> Result<Vec<Vector>, String> {
+        let vector = |chain: &Value| {
+            let name = format!("{} {}", text(chain, "assignor"), text(chain, "id"));
+            Vector { name, fact: chain.clone() }
+        };
+        Ok(listed(file, "chains")?.iter().map(vector).collect())
+    }
+
+    fn judge(&self, vector: &Vector) -> Outcome {
+        understood(Chain::deserialize(&vector.fact).map_err(|error| error.to_string()).and_then(
+            |chain| {
+                let mut cast = Cast::default();
+                chain.topics.iter().for_each(|(name, partitions)| cast.plain(name, *partitions));
+                let assignor = named(&chain.assignor).ok_or("an unknown assignor")?;
+                let mut judged = 0;
+                for (at, round) in chain.rounds.iter().enumerate() {
+                    match cast.judge(assignor, &round.members, &round.assignment)? {
+                        Outcome::Reproduced { judged: facts, .. } => judged += facts,
+                        Outcome::Differs(what) => {
+                            let round = format!("round {}, {}", at + 1, round.event);
+                            return Ok(Outcome::Differs(format!("{round}: {what}")));
+                        }
+                        other @ Outcome::NotUnderstood(_) => return Ok(other),
+                    }
+                }
+                Ok(outcome(judged, None))
+            },
+        ))
+    }
+
+    fn corrupt(&self, vector: &Vector) -> Option<Corrupted> {
+        let mut fact = vector.fact.clone();
+        let last = fact.get_mut("rounds")?.as_array_mut()?.last_mut()?;
+        let what = take_one(last.get_mut("assignment")?)?;
+        let what = format!("{what} in the last round");
+        Some(Corrupted { vector: Vector { name: vector.name.clone(), fact }, what })
+    }
 }
 
 impl Form for KafkaJs {
@@ -42,85 +181,180 @@ impl Form for KafkaJs {
     }
 
     fn judge(&self, vector: &Vector) -> Outcome {
-        let read: Result<KafkaJsVector, _> = KafkaJsVector::deserialize(&vector.fact);
-        let read = match read {
-            Ok(read) => read,
-            Err(error) => return Outcome::NotUnderstood(error.to_string()),
-        };
-        let topics: Vec<Topic> = read.partitions.iter().map(|(name, n)| topic(name, *n)).collect();
-        let subscribed: Vec<TopicId> = read.topics.iter().map(|it| find(&topics, it)).collect();
-        let member = |id: &String| Member {
-            id: id.as_str().into(),
-            topics: subscribed.clone(),
-            ..Member::default()
-        };
-        let members: Vec<Member> = read.members.iter().map(member).collect();
-        let group = Group { topics: &topics, members: &members, leader: 0 };
-        let mut expected: Shares = BTreeMap::new();
-        for (id, topics) in read.expected {
-            let share = expected.entry(id).or_default();
-            for (topic, partitions) in topics {
-                share.extend(partitions.iter().map(|partition| (topic.clone(), *partition)));
+        let read = KafkaJsVector::deserialize(&vector.fact).map_err(|error| error.to_string());
+        understood(read.and_then(|read| {
+            let mut cast = Cast::default();
+            read.partitions.iter().for_each(|(name, partitions)| cast.plain(name, *partitions));
+            let member = |id: &String| JavaMember {
+                id: id.clone(),
+                instance: None,
+                rack: None,
+                topics: read.topics.clone(),
+                owned: None,
+                generation: None,
+            };
+            let members: Vec<JavaMember> = read.members.iter().map(member).collect();
+            let mut expected = Shares::new();
+            for (id, topics) in read.expected {
+                let share = expected.entry(id).or_default();
+                for (topic, partitions) in topics {
+                    share.extend(partitions.iter().map(|partition| (topic.clone(), *partition)));
+                }
             }
-        }
-        compare(&expected, &shares(group, &Assignor::KafkaJs.assign(group)))
+            cast.judge(Assignor::KafkaJs, &members, &expected)
+        }))
     }
 
     fn corrupt(&self, vector: &Vector) -> Option<Corrupted> {
         let mut fact = vector.fact.clone();
-        let expected = fact.get_mut("expected")?.as_object_mut()?;
-        let (id, lists) = expected
-            .iter_mut()
-            .find(|(_, topics)| topics.as_object().is_some_and(|topics| !topics.is_empty()))?;
-        let (topic, partitions) = lists.as_object_mut()?.iter_mut().next()?;
-        let partition = partitions.as_array_mut()?.pop()?;
-        let what = format!("{id} is not given {topic}-{partition}");
+        let shares = fact.get_mut("expected")?.as_object_mut()?;
+        let mut lists = shares.iter_mut().filter_map(|(id, topics)| {
+            let (topic, partitions) = topics.as_object_mut()?.iter_mut().next()?;
+            Some((id, topic, partitions.as_array_mut()?))
+        });
+        let (id, topic, partitions) = lists.find(|(_, _, partitions)| !partitions.is_empty())?;
+        let what = format!("{id} is not given {topic}-{}", partitions.pop()?);
         Some(Corrupted { vector: Vector { name: vector.name.clone(), fact }, what })
     }
 }
 
-fn topic(name: &str, partitions: u32) -> Topic {
-    Topic { name: name.into(), partitions, racks: Vec::new() }
+/// The topics and racks of a vector, by their numbers.
+#[derive(Default)]
+struct Cast {
+    topics: Vec<Topic>,
+    racks: Vec<String>,
 }
 
-/// The number of a topic; one that nobody has if it does not exist.
-fn find(topics: &[Topic], name: &str) -> TopicId {
-    let at = topics.iter().position(|topic| topic.name == name);
-    TopicId(at.and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX))
+impl Cast {
+    fn plain(&mut self, name: &str, partitions: u16) {
+        self.topics.push(Topic { name: name.into(), partitions, racks: Vec::new() });
+    }
+
+    fn topic(&mut self, name: &str, topic: &JavaTopic) -> Result<(), String> {
+        let numbers = topic.partitions.iter().copied();
+        if !numbers.eq(0..u16::try_from(topic.partitions.len()).unwrap_or(u16::MAX)) {
+            return Err(format!("the partitions of {name} are not numbered from 0"));
+        }
+        self.plain(name, u16::try_from(topic.partitions.len()).map_err(|it| it.to_string())?);
+        for replicas in &topic.replica_racks {
+            let racks = replicas.iter().flatten().map(|name| self.rack(name)).collect();
+            self.topics.last_mut().ok_or("no topic")?.racks.push(racks);
+        }
+        Ok(())
+    }
+
+    fn rack(&mut self, name: &str) -> Rack {
+        let at = self.racks.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.racks.push(name.to_owned());
+            self.racks.len() - 1
+        });
+        Rack(u16::try_from(at).expect("fewer racks than that"))
+    }
+
+    /// The number of a topic. One that the cluster does not have is one without partitions.
+    fn find(&mut self, name: &str) -> TopicId {
+        let at = self.topics.iter().position(|topic| topic.name == name).unwrap_or_else(|| {
+            self.plain(name, 0);
+            self.topics.len() - 1
+        });
+        TopicId(u16::try_from(at).expect("fewer topics than that"))
+    }
+
+    fn member(&mut self, read: &JavaMember) -> Member {
+        let owned = read.owned.iter().flatten();
+        Member {
+            id: read.id.as_str().into(),
+            instance: read.instance.as_deref().map(Into::into),
+            // an empty `client.rack` is none
+            rack: read.rack.as_deref().filter(|it| !it.is_empty()).map(|it| self.rack(it)),
+            topics: read.topics.iter().map(|name| self.find(name)).collect(),
+            owned: owned
+                .map(|(topic, partition)| TopicPartition::new(self.find(topic), *partition))
+                .collect(),
+            generation: read.generation,
+        }
+    }
+
+    /// Has the members assigned, in three orders of joining, and compares.
+    fn judge(
+        &mut self,
+        assignor: Assignor,
+        members: &[JavaMember],
+        expected: &Shares,
+    ) -> Result<Outcome, String> {
+        let members: Vec<Member> = members.iter().map(|member| self.member(member)).collect();
+        let mut reversed = members.clone();
+        reversed.reverse();
+        let mut sorted = members.clone();
+        sorted.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut judged = 0;
+        for members in [members, reversed, sorted] {
+            let group = Group { topics: &self.topics, members: &members, leader: 0 };
+            match compare(expected, &shares(group, assignor)) {
+                Outcome::Reproduced { judged: facts, .. } => judged = facts,
+                other => return Ok(other),
+            }
+        }
+        Ok(outcome(judged, None))
+    }
+}
+
+/// The assignor of this name that runs in a client.
+fn named(name: &str) -> Option<Assignor> {
+    let all =
+        [Assignor::Range, Assignor::RoundRobin, Assignor::Sticky, Assignor::CooperativeSticky];
+    all.into_iter().find(|assignor| assignor.name() == name)
 }
 
 /// What each member is to read, by names.
-fn shares(group: Group<'_>, assignment: &Assignment) -> Shares {
+fn shares(group: Group<'_>, assignor: Assignor) -> Shares {
     let name = |it: &TopicPartition| {
-        (group.topics[it.topic.index()].name.as_str().to_owned(), it.partition)
+        (group.topics[usize::from(it.topic.0)].name.as_str().to_owned(), it.partition)
     };
-    let members = group.members.iter().zip(assignment);
-    members
+    let assignment = assignor.assign(group);
+    let shares = group.members.iter().zip(&assignment);
+    shares
         .map(|(member, share)| (member.id.as_str().to_owned(), share.iter().map(name).collect()))
         .collect()
 }
 
-/// Compares as sets: in which order a member was given its partitions does not matter.
 fn compare(expected: &Shares, assigned: &Shares) -> Outcome {
     let mut ids: BTreeSet<&String> = expected.keys().collect();
     ids.extend(assigned.keys());
     let nothing = BTreeSet::new();
     let difference = ids.iter().find_map(|id| {
-        let of = |shares: &Shares| shares.get(*id).unwrap_or(&nothing).clone();
-        let (expected, assigned) = (of(expected), of(assigned));
+        let expected = expected.get(*id).unwrap_or(&nothing);
+        let assigned = assigned.get(*id).unwrap_or(&nothing);
         (expected != assigned).then(|| {
-            let missing: Vec<_> = expected.difference(&assigned).collect();
-            let extra: Vec<_> = assigned.difference(&expected).collect();
-            format!("{id} should have {missing:?} and should not have {extra:?}")
+            let missing = listing(expected.difference(assigned));
+            let extra = listing(assigned.difference(expected));
+            format!("{id} is not given [{missing}], but [{extra}]")
         })
     });
     outcome(ids.len(), difference)
+}
+
+fn listing<'a>(partitions: impl Iterator<Item = &'a (String, u16)>) -> String {
+    let text = |(topic, partition): &(String, u16)| format!("{topic}-{partition}");
+    partitions.map(text).collect::<Vec<_>>().join(" ")
+}
+
+/// Takes one partition from the first member that has one.
+fn take_one(shares: &mut Value) -> Option<String> {
+    let mut lists = shares.as_object_mut()?.iter_mut();
+    let (id, share) = lists.find(|(_, share)| share.get(0).is_some())?;
+    let partition = share.as_array_mut()?.pop()?;
+    Some(format!("{id} is not given {partition}"))
+}
+
+fn understood(outcome: Result<Outcome, String>) -> Outcome {
+    outcome.unwrap_or_else(Outcome::NotUnderstood)
 }
 
 fn text(fact: &Value, key: &str) -> String {
     match fact.get(key) {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
-        None => json!(null).to_string(),
+        None => String::new(),
     }
 }

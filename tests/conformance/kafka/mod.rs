@@ -47,8 +47,13 @@ pub trait Form: Sync {
 }
 
 /// All forms. The first that fits is taken.
-const FORMS: [&dyn Form; 3] =
-    [&assignors::KafkaJs, &partitioners::Partitioners, &defaults::Defaults];
+const FORMS: [&dyn Form; 5] = [
+    &assignors::Java,
+    &assignors::Chains,
+    &assignors::KafkaJs,
+    &partitioners::Partitioners,
+    &defaults::Defaults,
+];
 
 /// The form of a file, if it is a file of Kafka vectors.
 pub fn form_of(file: &Value) -> Option<&'static dyn Form> {

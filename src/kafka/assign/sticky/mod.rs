@@ -1,0 +1,93 @@
+//! Java's `sticky` and `cooperative-sticky`: balance first, then as few moves as possible.
+//!
+//! Source: Kafka 4.1.1, `AbstractStickyAssignor`, `StickyAssignor` and `CooperativeStickyAssignor`.
+//!
+//! Members say what they own ([`claims`]). When all subscribe to the same topics, quotas decide how
+//! many they keep ([`constrained`]); otherwise partitions are moved about until no move makes it more
+//! even ([`general`]).
+
+mod claims;
+mod constrained;
+mod general;
+mod movements;
+mod nearness;
+#[cfg(test)]
+mod tests;
+
+use super::layout::{Layout, by_hash, by_id};
+use super::{Assignment, Group, Member};
+use crate::talk::kafka::TopicId;
+use claims::Claims;
+use nearness::Nearness;
+
+/// What both algorithms work on. Members are known by their places in the order of their ids.
+struct Scene<'a> {
+    layout: Layout<'a>,
+    /// In the order of their ids.
+    members: Vec<&'a Member>,
+    /// The members in the order in which Java's hash map is walked.
+    walk: Vec<usize>,
+    claims: Claims,
+    nearness: Nearness<'a>,
+}
+
+/// What an algorithm made of it.
+struct Outcome {
+    /// Whose each partition is. All are given, unless there are no members.
+    owners: Vec<usize>,
+    /// The partitions that must be given back by another member before their new owner may have them.
+    moving: Vec<bool>,
+}
+
+/// Divides the partitions, at once: the eager protocol.
+pub(super) fn assign(group: Group<'_>) -> Assignment {
+    divide(group, false)
+}
+
+/// Divides the partitions by the cooperative protocol: what changes its owner is withheld. Those who
+/// lost something give it back and join again, and in that second round it is free.
+pub(super) fn assign_cooperatively(group: Group<'_>) -> Assignment {
+    divide(group, true)
+}
+
+fn divide(group: Group<'_>, cooperative: bool) -> Assignment {
+    let mut assignment = vec![Vec::new(); group.members.len()];
+    if group.members.is_empty() {
+        return assignment;
+    }
+    let order = by_id(group.members);
+    let members: Vec<&Member> = order.iter().map(|at| &group.members[*at]).collect();
+    let layout = Layout::of(group);
+    let mut place_of = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(place, at)| place_of[*at] = place);
+    let walk: Vec<usize> = by_hash(group.members).iter().map(|at| place_of[*at]).collect();
+    let claims = Claims::of(&layout, &members, &walk);
+    let nearness = Nearness::of(&layout, &members);
+    let scene = Scene { layout, members, walk, claims, nearness };
+    let outcome = if subscribe_to_the_same(&scene.members) {
+        constrained::divide(&scene)
+    } else {
+        general::divide(&scene)
+    };
+    for (partition, owner) in outcome.owners.into_iter().enumerate() {
+        if !(cooperative && outcome.moving[partition]) {
+            assignment[order[owner]].push(scene.layout.named(partition));
+        }
+    }
+    assignment
+}
+
+/// Whether all members name the same topics, also of those that do not exist.
+///
+/// Java takes a member that names none for one that names what the next member names, if its map
+/// happens to yield it first. Here it is what it is: different.
+fn subscribe_to_the_same(members: &[&Member]) -> bool {
+    let sorted = |member: &Member| {
+        let mut topics: Vec<TopicId> = member.topics.clone();
+        topics.sort_unstable();
+        topics
+    };
+    let mut topics = members.iter().map(|member| sorted(member));
+    let first = topics.next();
+    topics.all(|topics| Some(topics) == first)
+}
