@@ -131,6 +131,11 @@ pub struct Consumer {
     /// What it sends with offsets in a transaction lets the coordinator fence zombies (KIP-447).
     /// KafkaJS speaks versions 0 and 1 of `TxnOffsetCommit`, which do not.
     pub fenced_offsets: bool,
+    /// What an error in the application's handler does.
+    pub on_error: OnError,
+    /// It joins its group again, which rebalances all of it, when a partition that it reads has another
+    /// leader. Source: KafkaJS `src/consumer/consumerGroup.js`, `recoverFromFetch`.
+    pub rejoins_for_new_leader: bool,
 }
 
 /// How long to wait before the next retry.
@@ -184,6 +189,24 @@ pub enum Commits {
     HandedOver(Span),
     /// What was handled, at the end of a fetched batch, after an error and before a rebalance.
     AfterBatch,
+}
+
+/// What an error in the handler of a consumer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnError {
+    /// Nothing: the application polls by itself, and what it does not catch ends its loop.
+    Nothing,
+    /// What was handled is committed, all partitions stop, and the handler is tried again with that
+    /// message; after so many retries the consumer leaves, waits once more and joins again. Of a
+    /// `TypeError`, `SyntaxError`, `RangeError` or `ReferenceError` it leaves at once, and for good.
+    /// Source: KafkaJS `src/consumer/runner.js`, `src/consumer/index.js`, `src/retry/index.js`;
+    /// observed.
+    Retries {
+        /// How often.
+        retries: u32,
+        /// How long it waits before.
+        backoff: Backoff,
+    },
 }
 
 impl Client {

@@ -1,8 +1,8 @@
 //! The clients, one row each: what differs from the one before.
 
 use super::{
-    Backoff, Client, Commits, Consumer, Family, Full, Heartbeats, Isolation, Partitioner, Producer,
-    Span, Version,
+    Backoff, Client, Commits, Consumer, Family, Full, Heartbeats, Isolation, OnError, Partitioner,
+    Producer, Span, Version,
 };
 use crate::talk::kafka::Acks;
 
@@ -15,6 +15,10 @@ const CONSTANT: Backoff =
 /// `retry.backoff.ms` and `retry.backoff.max.ms` (KIP-580): Java since 3.7, librdkafka since 2.3.
 const EXPONENTIAL: Backoff =
     Backoff { first: Span::from_millis(100), most: Span::from_secs(1), factor: 2, jitter: 20 };
+
+/// `src/retry/defaults.js` of KafkaJS 2.2.4.
+const KAFKAJS_RETRY: Backoff =
+    Backoff { first: Span::from_millis(300), most: Span::from_secs(30), factor: 2, jitter: 20 };
 
 const JAVA_2_3: Client = Client {
     name: "java-2.3",
@@ -54,6 +58,8 @@ const JAVA_2_3: Client = Client {
         static_membership: true,
         consumer_protocol: false,
         fenced_offsets: false,
+        on_error: OnError::Nothing,
+        rejoins_for_new_leader: false,
     },
 };
 
@@ -152,12 +158,7 @@ const KAFKAJS_2_2: Client = Client {
         linger: Span::ZERO,
         max_in_flight: None,
         retries: 5,
-        backoff: Backoff {
-            first: Span::from_millis(300),
-            most: Span::from_secs(30),
-            factor: 2,
-            jitter: 20,
-        },
+        backoff: KAFKAJS_RETRY,
         request_timeout: Span::from_secs(30),
         delivery_timeout: None,
         full: Full::Never,
@@ -183,6 +184,8 @@ const KAFKAJS_2_2: Client = Client {
         static_membership: false,
         consumer_protocol: false,
         fenced_offsets: false,
+        on_error: OnError::Retries { retries: 5, backoff: KAFKAJS_RETRY },
+        rejoins_for_new_leader: true,
     },
 };
 
@@ -225,6 +228,8 @@ const LIBRDKAFKA_2: Client = Client {
         static_membership: true,
         consumer_protocol: true,
         fenced_offsets: true,
+        on_error: OnError::Nothing,
+        rejoins_for_new_leader: false,
     },
 };
 
