@@ -13,7 +13,8 @@ use super::{Assignment, Group};
 pub(super) fn assign(group: Group<'_>) -> Assignment {
     let mut assignment = vec![Vec::new(); group.members.len()];
     let order = by_id(group.members);
-    let topics = group.members.get(group.leader).map_or(&[][..], |leader| &leader.topics);
+    let topics =
+        group.members.get(group.leader).map_or(&[][..], |leader| &leader.subscription.topics);
     let partitions = topics.iter().flat_map(|topic| group.partitions_of(*topic));
     // without members there is no leader, and without a leader there are no partitions
     for (partition, member) in partitions.zip(order.iter().cycle()) {

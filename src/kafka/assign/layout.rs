@@ -3,7 +3,8 @@
 
 use std::cmp::Ordering;
 
-use super::{Group, Member, Rack, java};
+use super::{Group, Member, java};
+use crate::talk::Name;
 use crate::talk::kafka::{TopicId, TopicPartition};
 
 /// The topics that exist and that a member subscribes to, in the order of their names, and their
@@ -24,13 +25,13 @@ struct Stretch<'a> {
     first: usize,
     len: usize,
     hash_code: u32,
-    racks: &'a [Vec<Rack>],
+    racks: &'a [Vec<Name>],
 }
 
 impl<'a> Layout<'a> {
     pub(super) fn of(group: Group<'a>) -> Layout<'a> {
         let mut subscribed = vec![false; group.topics.len()];
-        for topic in group.members.iter().flat_map(|member| &member.topics) {
+        for topic in group.members.iter().flat_map(|member| &member.subscription.topics) {
             if let Some(subscribed) = subscribed.get_mut(usize::from(topic.0)) {
                 *subscribed = group.partitions(*topic) > 0;
             }
@@ -73,7 +74,7 @@ impl<'a> Layout<'a> {
 
     /// The places of the topics that a member subscribes to.
     pub(super) fn subscribed(&self, member: &Member) -> impl Iterator<Item = usize> {
-        member.topics.iter().filter_map(|topic| self.place(*topic))
+        member.subscription.topics.iter().filter_map(|topic| self.place(*topic))
     }
 
     /// Whether each member subscribes to each topic: by member, then by topic.
@@ -110,7 +111,7 @@ impl<'a> Layout<'a> {
     }
 
     /// The racks of the replicas of a partition.
-    pub(super) fn racks(&self, partition: usize) -> &'a [Rack] {
+    pub(super) fn racks(&self, partition: usize) -> &'a [Name] {
         let racks = self.topics[self.topic_of[partition]].racks;
         racks.get(self.number(partition)).map_or(&[], Vec::as_slice)
     }

@@ -23,13 +23,10 @@ mod sticky;
 #[cfg(test)]
 mod testing;
 
-use crate::talk::Name;
-use crate::talk::kafka::{TopicId, TopicPartition};
+use std::sync::Arc;
 
-/// A place where brokers and consumers stand (`broker.rack`, `client.rack`). Two that have the same
-/// number are in the same rack.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rack(pub u16);
+use crate::talk::Name;
+use crate::talk::kafka::{Subscription, TopicId, TopicPartition};
 
 /// A topic, as the cluster's metadata has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,8 +35,8 @@ pub struct Topic {
     pub name: Name,
     /// How many partitions it has; 0 when it does not exist, or is not known yet.
     pub partitions: u16,
-    /// The racks of the replicas of each partition. Empty when brokers have no racks.
-    pub racks: Vec<Vec<Rack>>,
+    /// The racks (`broker.rack`) of the replicas of each partition. Empty when brokers have none.
+    pub racks: Vec<Vec<Name>>,
 }
 
 /// A member of the group, as it described itself when it joined.
@@ -49,14 +46,10 @@ pub struct Member {
     pub id: Name,
     /// `group.instance.id`: what makes it a static member.
     pub instance: Option<Name>,
-    /// `client.rack`.
-    pub rack: Option<Rack>,
-    /// The topics that it subscribes to, in the order in which it named them, each once.
-    pub topics: Vec<TopicId>,
-    /// What it owned when it joined. Only the sticky assignors ask.
-    pub owned: Vec<TopicPartition>,
-    /// The generation in which it got what it owns. `None` for one that knows of none.
-    pub generation: Option<i32>,
+    /// What it subscribes to (each topic once), where it stands, and what it owned when it joined.
+    /// Only the sticky assignors and the broker's `uniform` ask what it owned; for the latter it is
+    /// what the member was to have until now.
+    pub subscription: Arc<Subscription>,
 }
 
 /// A group and what it may read.

@@ -2,10 +2,11 @@
 //!
 //! Source: Kafka 4.1.1, `RangeAssignor` of the clients.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::layout::{Layout, static_first};
-use super::{Assignment, Group, Member, racks};
+use super::racks::Racks;
+use super::{Assignment, Group};
 
 /// Gives each member that subscribes to a topic a range of its partitions, static members first. The
 /// first members get one more when it does not come out even; since every topic begins with the same
@@ -22,9 +23,10 @@ pub(super) fn assign(group: Group<'_>) -> Assignment {
             subscribers[topic].push(at);
         }
     }
+    let racks = Racks::of(group, &layout);
     let shares = subscribers.into_iter().enumerate();
     let mut shares: Vec<Share> = shares
-        .map(|(topic, subscribers)| Share::new(&layout, topic, subscribers, group.members))
+        .map(|(topic, subscribers)| Share::new(&layout, &racks, topic, subscribers))
         .collect();
 
     let mut assignment = vec![Vec::new(); group.members.len()];
@@ -47,8 +49,7 @@ pub(super) fn assign(group: Group<'_>) -> Assignment {
 
 /// One topic: what is left of it, and how much each member may still have.
 struct Share<'a> {
-    layout: &'a Layout<'a>,
-    members: &'a [Member],
+    racks: &'a Racks,
     /// In the order in which they are served.
     subscribers: Vec<usize>,
     /// The place of the first partition, and how many there are.
@@ -67,19 +68,16 @@ struct Share<'a> {
 
 impl<'a> Share<'a> {
     fn new(
-        layout: &'a Layout<'a>,
+        layout: &Layout<'_>,
+        racks: &'a Racks,
         topic: usize,
         subscribers: Vec<usize>,
-        members: &'a [Member],
     ) -> Share<'a> {
         let left = layout.partitions_of(topic);
         let (first, len) = (left.start, left.len());
-        let consumers: BTreeSet<_> =
-            subscribers.iter().filter_map(|at| members[*at].rack).collect();
-        let racks_matter = racks::matter(&consumers, left.clone().map(|at| layout.racks(at)));
+        let racks_matter = racks.matter(subscribers.iter().copied(), left.clone());
         Share {
-            layout,
-            members,
+            racks,
             first,
             len,
             left: left.collect(),
@@ -94,8 +92,8 @@ impl<'a> Share<'a> {
 
     /// Whether a replica is where this subscriber stands. One that stands nowhere is near to all.
     fn is_near(&self, subscriber: usize, partition: usize) -> bool {
-        let rack = self.members[self.subscribers[subscriber]].rack;
-        rack.is_none_or(|rack| self.layout.racks(partition).contains(&rack))
+        let rack = self.racks.of_member(self.subscribers[subscriber]);
+        rack.is_none_or(|rack| self.racks.of_partition(partition).contains(&rack))
     }
 
     /// How many more this subscriber may have.
@@ -141,7 +139,7 @@ fn assign_near(shares: &mut [Share<'_>], assignment: &mut [Vec<usize>]) {
     let mut together: BTreeMap<(Vec<usize>, usize), Vec<usize>> = BTreeMap::new();
     for (at, share) in shares.iter().enumerate() {
         // among members that stand nowhere there is nothing near
-        if share.subscribers.iter().any(|member| share.members[*member].rack.is_some()) {
+        if share.subscribers.iter().any(|member| share.racks.of_member(*member).is_some()) {
             together.entry((share.subscribers.clone(), share.len)).or_default().push(at);
         }
     }

@@ -1,7 +1,10 @@
 //! Groups for tests, written in words.
 
-use super::{Assignment, Group, Member, Rack, Topic};
-use crate::talk::kafka::{TopicId, TopicPartition};
+use std::sync::Arc;
+
+use super::{Assignment, Group, Member, Topic};
+use crate::talk::Name;
+use crate::talk::kafka::{Subscription, TopicId, TopicPartition};
 
 /// The topics and the members of a group.
 #[derive(Clone, Debug, Default)]
@@ -24,16 +27,18 @@ impl Fixture {
     /// One more member.
     pub(super) fn member(mut self, id: &str, topics: &[&str]) -> Fixture {
         let topics = topics.iter().map(|name| self.topic(name)).collect();
-        self.members.push(Member { id: id.into(), topics, ..Member::default() });
+        let subscription = Subscription { topics, generation: -1, ..Subscription::default() };
+        let subscription = Arc::new(subscription);
+        self.members.push(Member { id: id.into(), subscription, ..Member::default() });
         self
     }
 
     /// What the last member owns, and since which generation: `"t-0"`.
     pub(super) fn owns(mut self, partitions: &[&str], generation: i32) -> Fixture {
         let owned = partitions.iter().map(|text| self.partition(text)).collect();
-        let member = self.members.last_mut().expect("a member");
-        member.owned = owned;
-        member.generation = Some(generation);
+        let subscription = self.subscription();
+        subscription.owned = owned;
+        subscription.generation = generation;
         self
     }
 
@@ -45,7 +50,7 @@ impl Fixture {
 
     /// The rack of the last member: its letter.
     pub(super) fn rack(mut self, letter: char) -> Fixture {
-        self.members.last_mut().expect("a member").rack = Some(rack(letter));
+        self.subscription().rack = Some(rack(letter));
         self
     }
 
@@ -58,6 +63,10 @@ impl Fixture {
 
     pub(super) fn group(&self) -> Group<'_> {
         Group { topics: &self.topics, members: &self.members, leader: 0 }
+    }
+
+    fn subscription(&mut self) -> &mut Subscription {
+        Arc::make_mut(&mut self.members.last_mut().expect("a member").subscription)
     }
 
     fn topic(&self, name: &str) -> TopicId {
@@ -81,6 +90,6 @@ pub(super) fn partitions_of(fixture: &Fixture, assignment: &Assignment, id: &str
     assignment[at].iter().map(text).collect()
 }
 
-fn rack(letter: char) -> Rack {
-    Rack(u16::try_from(u32::from(letter)).expect("a letter"))
+fn rack(letter: char) -> Name {
+    letter.to_string().into()
 }

@@ -1,12 +1,13 @@
 //! Partition assignors.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use redeliver::kafka::assign::{Assignor, Group, Member, Rack, Topic};
-use redeliver::talk::kafka::{TopicId, TopicPartition};
+use redeliver::kafka::assign::{Assignor, Group, Member, Topic};
+use redeliver::talk::kafka::{Subscription, TopicId, TopicPartition};
 
 use super::{Corrupted, Form, Vector, listed, outcome};
 use crate::judge::Outcome;
@@ -218,11 +219,10 @@ impl Form for KafkaJs {
     }
 }
 
-/// The topics and racks of a vector, by their numbers.
+/// The topics of a vector, by their numbers.
 #[derive(Default)]
 struct Cast {
     topics: Vec<Topic>,
-    racks: Vec<String>,
 }
 
 impl Cast {
@@ -237,18 +237,10 @@ impl Cast {
         }
         self.plain(name, u16::try_from(topic.partitions.len()).map_err(|it| it.to_string())?);
         for replicas in &topic.replica_racks {
-            let racks = replicas.iter().flatten().map(|name| self.rack(name)).collect();
+            let racks = replicas.iter().flatten().map(|name| name.as_str().into()).collect();
             self.topics.last_mut().ok_or("no topic")?.racks.push(racks);
         }
         Ok(())
-    }
-
-    fn rack(&mut self, name: &str) -> Rack {
-        let at = self.racks.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.racks.push(name.to_owned());
-            self.racks.len() - 1
-        });
-        Rack(u16::try_from(at).expect("fewer racks than that"))
     }
 
     /// The number of a topic. One that the cluster does not have is one without partitions.
@@ -261,17 +253,18 @@ impl Cast {
     }
 
     fn member(&mut self, read: &JavaMember) -> Member {
-        let owned = read.owned.iter().flatten();
+        let partition = |(topic, partition): &(String, u16), cast: &mut Cast| {
+            TopicPartition::new(cast.find(topic), *partition)
+        };
         Member {
             id: read.id.as_str().into(),
             instance: read.instance.as_deref().map(Into::into),
-            // an empty `client.rack` is none
-            rack: read.rack.as_deref().filter(|it| !it.is_empty()).map(|it| self.rack(it)),
-            topics: read.topics.iter().map(|name| self.find(name)).collect(),
-            owned: owned
-                .map(|(topic, partition)| TopicPartition::new(self.find(topic), *partition))
-                .collect(),
-            generation: read.generation,
+            subscription: Arc::new(Subscription {
+                topics: read.topics.iter().map(|name| self.find(name)).collect(),
+                owned: read.owned.iter().flatten().map(|it| partition(it, self)).collect(),
+                generation: read.generation.unwrap_or(-1),
+                rack: read.rack.as_deref().map(Into::into),
+            }),
         }
     }
 

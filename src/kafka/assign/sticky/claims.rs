@@ -5,9 +5,6 @@ use std::cmp::Ordering;
 use super::super::Member;
 use super::super::layout::Layout;
 
-/// The generation of a member that knows of none.
-const NO_GENERATION: i32 = -1;
-
 /// Who owned what before.
 #[derive(Debug)]
 pub(super) struct Claims {
@@ -27,10 +24,15 @@ impl Claims {
     /// Sorts out the claims of these members, in the order in which Java walks them. Partitions that
     /// do not exist are nobody's.
     pub(super) fn of(layout: &Layout<'_>, members: &[&Member], walk: &[usize]) -> Claims {
-        let generation = |at: usize| members[at].generation.unwrap_or(NO_GENERATION);
-        let highest = walk.iter().map(|at| generation(*at)).max().unwrap_or(NO_GENERATION);
+        let generation = |at: usize| members[at].subscription.generation;
+        let highest = walk.iter().map(|at| generation(*at)).max().unwrap_or_default();
         let claimed = |member: &&Member| -> Vec<usize> {
-            member.owned.iter().filter_map(|partition| layout.find(*partition)).collect()
+            member
+                .subscription
+                .owned
+                .iter()
+                .filter_map(|partition| layout.find(*partition))
+                .collect()
         };
         let mut claims = Claims {
             owners: vec![None; layout.partitions()],

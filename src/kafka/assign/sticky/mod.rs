@@ -15,6 +15,7 @@ mod nearness;
 mod tests;
 
 use super::layout::{Layout, by_hash, by_id};
+use super::racks::Racks;
 use super::{Assignment, Group, Member};
 use crate::talk::kafka::TopicId;
 use claims::Claims;
@@ -28,7 +29,7 @@ struct Scene<'a> {
     /// The members in the order in which Java's hash map is walked.
     walk: Vec<usize>,
     claims: Claims,
-    nearness: Nearness<'a>,
+    nearness: Nearness,
 }
 
 /// What an algorithm made of it.
@@ -62,7 +63,7 @@ fn divide(group: Group<'_>, cooperative: bool) -> Assignment {
     order.iter().enumerate().for_each(|(place, at)| place_of[*at] = place);
     let walk: Vec<usize> = by_hash(group.members).iter().map(|at| place_of[*at]).collect();
     let claims = Claims::of(&layout, &members, &walk);
-    let nearness = Nearness::of(&layout, &members);
+    let nearness = Nearness::of(&layout, &order, Racks::of(group, &layout));
     let scene = Scene { layout, members, walk, claims, nearness };
     let outcome = if subscribe_to_the_same(&scene.members) {
         constrained::divide(&scene)
@@ -83,7 +84,7 @@ fn divide(group: Group<'_>, cooperative: bool) -> Assignment {
 /// happens to yield it first. Here it is what it is: different.
 fn subscribe_to_the_same(members: &[&Member]) -> bool {
     let sorted = |member: &Member| {
-        let mut topics: Vec<TopicId> = member.topics.clone();
+        let mut topics: Vec<TopicId> = member.subscription.topics.clone();
         topics.sort_unstable();
         topics
     };

@@ -1,44 +1,40 @@
 //! Which members stand where a replica is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::layout::Layout;
-use super::super::{Member, Rack, racks};
+use super::super::racks::{Rack, Racks};
 
 /// The racks of members and of partitions, where they matter.
 #[derive(Debug)]
-pub(super) struct Nearness<'a> {
+pub(super) struct Nearness {
     /// `None` for all when racks do not matter.
     members: Vec<Option<Rack>>,
-    /// The racks of the replicas of each partition; none when racks do not matter.
-    partitions: Vec<&'a [Rack]>,
+    racks: Racks,
+    matters: bool,
 }
 
-impl<'a> Nearness<'a> {
-    pub(super) fn of(layout: &Layout<'a>, members: &[&Member]) -> Nearness<'a> {
-        let consumers: BTreeSet<Rack> = members.iter().filter_map(|member| member.rack).collect();
-        let partitions = (0..layout.partitions()).map(|partition| layout.racks(partition));
-        if racks::matter(&consumers, partitions.clone()) {
-            let members = members.iter().map(|member| member.rack).collect();
-            Nearness { members, partitions: partitions.collect() }
-        } else {
-            Nearness { members: vec![None; members.len()], partitions: Vec::new() }
-        }
+impl Nearness {
+    /// The members are known by their places in this order.
+    pub(super) fn of(layout: &Layout<'_>, order: &[usize], racks: Racks) -> Nearness {
+        let matters = racks.matter(order.iter().copied(), 0..layout.partitions());
+        let rack = |member: &usize| racks.of_member(*member).filter(|_| matters);
+        Nearness { members: order.iter().map(rack).collect(), racks, matters }
     }
 
     /// Whether racks matter.
     pub(super) fn matters(&self) -> bool {
-        !self.partitions.is_empty()
+        self.matters
     }
 
     /// Whether a member stands in a rack, and there is a replica.
     pub(super) fn is_near(&self, member: usize, partition: usize) -> bool {
-        self.members[member].is_some_and(|rack| self.partitions[partition].contains(&rack))
+        self.members[member].is_some_and(|rack| self.racks.of_partition(partition).contains(&rack))
     }
 
     /// Whether a member stands in a rack, and no replica is there.
     pub(super) fn is_far(&self, member: usize, partition: usize) -> bool {
-        self.members[member].is_some_and(|rack| !self.partitions[partition].contains(&rack))
+        self.members[member].is_some_and(|rack| !self.racks.of_partition(partition).contains(&rack))
     }
 
     /// Sorts partitions: first those that the fewest members are near to.
@@ -51,8 +47,10 @@ impl<'a> Nearness<'a> {
             *standing.entry(*rack).or_default() += 1;
         }
         partitions.sort_by_cached_key(|partition| {
-            let racks: BTreeSet<&Rack> = self.partitions[*partition].iter().collect();
-            racks.into_iter().filter_map(|rack| standing.get(rack)).sum::<usize>()
+            let mut racks = self.racks.of_partition(*partition).to_vec();
+            racks.sort_unstable();
+            racks.dedup();
+            racks.iter().filter_map(|rack| standing.get(rack)).sum::<usize>()
         });
     }
 }
