@@ -133,6 +133,21 @@ impl<'a> Layout<'a> {
     }
 }
 
+/// Whether all members name the same topics, also of those that do not exist.
+///
+/// Java's sticky assignors take a member that names none for one that names what the next member
+/// names, if their map happens to yield it first. Here it is what it is: different.
+pub(super) fn subscribe_to_the_same(members: &[Member]) -> bool {
+    let sorted = |member: &Member| {
+        let mut topics: Vec<TopicId> = member.subscription.topics.clone();
+        topics.sort_unstable();
+        topics
+    };
+    let mut topics = members.iter().map(sorted);
+    let first = topics.next();
+    topics.all(|topics| Some(topics) == first)
+}
+
 /// The places of the members in the order of their ids.
 pub(super) fn by_id(members: &[Member]) -> Vec<usize> {
     sorted(members, |a, b| java::compare(a.id.as_str(), b.id.as_str()))

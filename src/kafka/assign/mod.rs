@@ -22,6 +22,7 @@ mod round_robin;
 mod sticky;
 #[cfg(test)]
 mod testing;
+mod uniform;
 
 use std::sync::Arc;
 
@@ -79,6 +80,10 @@ pub enum Assignor {
     CooperativeSticky,
     /// `RoundRobinAssigner` of KafkaJS.
     KafkaJs,
+    /// `UniformAssignor` of the broker (KIP-848).
+    Uniform,
+    /// `RangeAssignor` of the broker (KIP-848).
+    BrokerRange,
 }
 
 impl Assignor {
@@ -86,11 +91,12 @@ impl Assignor {
     /// assignor in a `ConsumerGroupHeartbeat`.
     pub const fn name(self) -> &'static str {
         match self {
-            Assignor::Range => "range",
+            Assignor::Range | Assignor::BrokerRange => "range",
             Assignor::RoundRobin => "roundrobin",
             Assignor::Sticky => "sticky",
             Assignor::CooperativeSticky => "cooperative-sticky",
             Assignor::KafkaJs => "RoundRobinAssigner",
+            Assignor::Uniform => "uniform",
         }
     }
 
@@ -102,6 +108,8 @@ impl Assignor {
             Assignor::Sticky => sticky::assign(group),
             Assignor::CooperativeSticky => sticky::assign_cooperatively(group),
             Assignor::KafkaJs => kafkajs::assign(group),
+            Assignor::Uniform => uniform::assign(group),
+            Assignor::BrokerRange => range::assign_on_broker(group),
         }
     }
 }

@@ -17,17 +17,27 @@ use super::{Assignment, Group};
 /// together, so that one member gets the same partitions of each.
 pub(super) fn assign(group: Group<'_>) -> Assignment {
     let layout = Layout::of(group);
+    let racks = Racks::of(group, &layout);
+    divide(group, &layout, &racks)
+}
+
+/// The broker's `range` of KIP-848: the same, but racks never matter.
+///
+/// Source: Kafka 4.1.1, `RangeAssignor` of the group coordinator.
+pub(super) fn assign_on_broker(group: Group<'_>) -> Assignment {
+    divide(group, &Layout::of(group), &Racks::default())
+}
+
+fn divide(group: Group<'_>, layout: &Layout<'_>, racks: &Racks) -> Assignment {
     let mut subscribers = vec![Vec::new(); layout.topics()];
     for at in static_first(group.members) {
         for topic in layout.subscribed(&group.members[at]) {
             subscribers[topic].push(at);
         }
     }
-    let racks = Racks::of(group, &layout);
     let shares = subscribers.into_iter().enumerate();
-    let mut shares: Vec<Share> = shares
-        .map(|(topic, subscribers)| Share::new(&layout, &racks, topic, subscribers))
-        .collect();
+    let mut shares: Vec<Share> =
+        shares.map(|(topic, subscribers)| Share::new(layout, racks, topic, subscribers)).collect();
 
     let mut assignment = vec![Vec::new(); group.members.len()];
     if shares.iter().any(|share| share.racks_matter) {
@@ -210,6 +220,19 @@ mod tests {
         let assignment = Assignor::Range.assign(fixture.group());
         assert_eq!(partitions_of(&fixture, &assignment, "1"), ["t-2", "t-3"]);
         assert_eq!(partitions_of(&fixture, &assignment, "2"), ["t-0", "t-1"]);
+    }
+
+    #[test]
+    fn on_the_broker_racks_never_matter() {
+        let fixture = group(&[("t", 2)])
+            .racks("t", &["b", "a"])
+            .member("1", &["t"])
+            .rack('a')
+            .member("2", &["t"])
+            .rack('b');
+        let assignment = Assignor::BrokerRange.assign(fixture.group());
+        assert_eq!(partitions_of(&fixture, &assignment, "1"), ["t-0"]);
+        assert_eq!(partitions_of(&fixture, &assignment, "2"), ["t-1"]);
     }
 
     #[test]

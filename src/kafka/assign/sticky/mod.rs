@@ -14,10 +14,9 @@ mod nearness;
 #[cfg(test)]
 mod tests;
 
-use super::layout::{Layout, by_hash, by_id};
+use super::layout::{Layout, by_hash, by_id, subscribe_to_the_same};
 use super::racks::Racks;
 use super::{Assignment, Group, Member};
-use crate::talk::kafka::TopicId;
 use claims::Claims;
 use nearness::Nearness;
 
@@ -65,7 +64,7 @@ fn divide(group: Group<'_>, cooperative: bool) -> Assignment {
     let claims = Claims::of(&layout, &members, &walk);
     let nearness = Nearness::of(&layout, &order, Racks::of(group, &layout));
     let scene = Scene { layout, members, walk, claims, nearness };
-    let outcome = if subscribe_to_the_same(&scene.members) {
+    let outcome = if subscribe_to_the_same(group.members) {
         constrained::divide(&scene)
     } else {
         general::divide(&scene)
@@ -76,19 +75,4 @@ fn divide(group: Group<'_>, cooperative: bool) -> Assignment {
         }
     }
     assignment
-}
-
-/// Whether all members name the same topics, also of those that do not exist.
-///
-/// Java takes a member that names none for one that names what the next member names, if its map
-/// happens to yield it first. Here it is what it is: different.
-fn subscribe_to_the_same(members: &[&Member]) -> bool {
-    let sorted = |member: &Member| {
-        let mut topics: Vec<TopicId> = member.subscription.topics.clone();
-        topics.sort_unstable();
-        topics
-    };
-    let mut topics = members.iter().map(|member| sorted(member));
-    let first = topics.next();
-    topics.all(|topics| Some(topics) == first)
 }
