@@ -33,16 +33,16 @@ struct Thumbnails {
 
 impl Handler for Thumbnails {
     fn handle(&mut self, delivered: &Delivered<'_>, ctx: &mut HandlerCtx<'_, '_>) -> Plan {
-        if self.rendered.contains(&delivered.message.id) {
+        if self.rendered.contains(&delivered.msg()) {
             return Plan::of([]); // a repetition: acknowledge, and nothing else
         }
-        let large = delivered.message.publication.size > 1_000_000;
+        let large = delivered.size() > 1_000_000;
         let render = Stage::Work(Dist::Fixed(Span::from_millis(if large { 40 } else { 5 })));
         if ctx.happens("renderer crashes", Rate::percent(5)) {
             let outcome = Outcome::Failed(Failure::Flaky);
             return Plan { stages: Arc::new([render]), outcome };
         }
-        self.rendered.insert(delivered.message.id);
+        self.rendered.insert(delivered.msg());
         Plan::of([render, Stage::Effect { service: self.store }])
     }
 

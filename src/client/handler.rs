@@ -10,7 +10,11 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::kernel::{Ctx, Dist, NodeId, Site, Span, Time};
-use crate::talk::{Failure, Headers, Message, Method, Mq, Name, Publication, Rate, Settle};
+use crate::talk::kafka::{Offset, Record, TopicId, TopicPartition};
+use crate::talk::{
+    Failure, Message, MessageId, Method, Mq, Name, Publication, Rate, Settle, StoreCommand,
+    StoreKey,
+};
 
 /// The logic of an application that receives. Its fields are the memory of the process.
 pub trait Handler: Clone + Debug + Eq + Hash {
@@ -24,20 +28,64 @@ pub trait Handler: Clone + Debug + Eq + Hash {
 /// A delivery, as far as the process can see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivered<'a> {
-    /// The message.
-    pub message: &'a Message,
-    /// It was delivered before, or the broker cannot rule that out.
+    /// What it brings.
+    pub load: Load<'a>,
+    /// It was delivered before, or the broker cannot rule that out. Kafka's consumers are not told.
     pub redelivered: bool,
-    /// `x-delivery-count`, which only quorum queues add.
+    /// How often it was delivered before: `x-delivery-count`, which only quorum queues add, and the
+    /// delivery count of a share group.
     pub delivery_count: Option<u32>,
     /// Which attempt it is, as far as the process can tell: 1 is the first.
     pub attempt: u16,
 }
 
-impl Delivered<'_> {
-    /// The headers of the message.
-    pub fn headers(&self) -> &Headers {
-        &self.message.publication.properties.headers
+/// What a delivery brings.
+#[derive(Clone, Copy, Debug)]
+pub enum Load<'a> {
+    /// An AMQP message.
+    Message(&'a Message),
+    /// A record of a Kafka topic.
+    Record {
+        /// In which partition it is.
+        at: TopicPartition,
+        /// At which offset.
+        offset: Offset,
+        /// The record.
+        record: &'a Record,
+    },
+}
+
+impl<'a> Delivered<'a> {
+    /// Which message it is.
+    pub fn msg(&self) -> MessageId {
+        match self.load {
+            Load::Message(message) => message.id,
+            Load::Record { record, .. } => record.id,
+        }
+    }
+
+    /// The entity that the message is about, by number; 0 when none.
+    pub fn entity(&self) -> u32 {
+        match self.load {
+            Load::Message(message) => message.publication.key,
+            Load::Record { record, .. } => record.entity,
+        }
+    }
+
+    /// How many bytes it has.
+    pub fn size(&self) -> u32 {
+        match self.load {
+            Load::Message(message) => message.publication.size,
+            Load::Record { record, .. } => record.size,
+        }
+    }
+
+    /// The AMQP message, if it is one.
+    pub fn message(&self) -> Option<&'a Message> {
+        match self.load {
+            Load::Message(message) => Some(message),
+            Load::Record { .. } => None,
+        }
     }
 }
 
@@ -137,6 +185,69 @@ pub enum Stage {
     Settle(Settle),
     /// `tx.commit`, waiting for the answer.
     Commit,
+    /// It asks a store about this message, or has it remember it, and waits for the answer. When
+    /// the message turns out to be known the handler ends here, and ends well.
+    Dedup(Dedup),
+    /// It produces a copy to a Kafka topic.
+    Produce(Produce),
+}
+
+impl Stage {
+    /// Whether a service outside of the process is asked.
+    pub fn calls(&self) -> Option<NodeId> {
+        match self {
+            Stage::Call { at, .. } | Stage::Dedup(Dedup { at, .. }) => Some(*at),
+            _ => None,
+        }
+    }
+}
+
+/// How a handler recognises repetitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dedup {
+    /// The place of the store in the list of the system.
+    pub service: u16,
+    /// The node of the store.
+    pub at: NodeId,
+    /// What is asked of it.
+    pub command: StoreCommand,
+    /// What makes two messages the same.
+    pub key: DedupKey,
+}
+
+/// What makes two messages the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DedupKey {
+    /// Their identity in the business, such as the number of an order.
+    Id,
+    /// That and the offset: the guide's `kafka:processed:<orderId>:<offset>`.
+    IdAndOffset,
+    /// Where the record is.
+    PartitionAndOffset,
+}
+
+impl DedupKey {
+    /// The key of a record.
+    pub fn of(self, msg: MessageId, at: TopicPartition, offset: Offset) -> StoreKey {
+        match self {
+            DedupKey::Id => StoreKey { msg: Some(msg), at: None, offset: None },
+            DedupKey::IdAndOffset => StoreKey { msg: Some(msg), at: None, offset: Some(offset) },
+            DedupKey::PartitionAndOffset => {
+                StoreKey { msg: None, at: Some(at), offset: Some(offset) }
+            }
+        }
+    }
+}
+
+/// A copy that a handler produces to a Kafka topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Produce {
+    /// What for.
+    pub role: Role,
+    /// To which topic.
+    pub topic: TopicId,
+    /// It waits until the copy is acknowledged, and fails when it is refused.
+    pub awaited: bool,
 }
 
 /// A copy that a handler publishes.

@@ -27,9 +27,12 @@ pub use connection::{ConnectionConfig, Session};
 pub use consumer::{
     AckWhen, Awaits, ChannelMode, Consumer, ConsumerConfig, Held, OnCancel, OnFailure, Run,
 };
-pub use handler::{Delivered, Handler, HandlerCtx, Outcome, Outgoing, Plan, Role, Stage};
+pub use handler::{
+    Dedup, DedupKey, Delivered, Handler, HandlerCtx, Load, Outcome, Outgoing, Plan, Produce, Role,
+    Stage,
+};
 pub use producer::{
     Again, Keys, Mix, OnBlocked, Pacing, Pending, Producer, ProducerConfig, Rpc, Share,
 };
 pub use retry::{AckOrder, Backoff, CountBy, Declare, Destination, Exhausted, Retry, Via};
-pub use script::{Forward, Poison, PoisonKind, Script, Target};
+pub use script::{Forward, Lookup, LookupWhen, Poison, PoisonKind, Script, Target};

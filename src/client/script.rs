@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::handler::{Delivered, Handler, HandlerCtx, Outcome, Outgoing, Plan, Stage};
+use super::handler::{
+    Dedup, DedupKey, Delivered, Handler, HandlerCtx, Outcome, Outgoing, Plan, Produce, Stage,
+};
 use crate::kernel::{Dist, NodeId};
-use crate::talk::{Constant, Failure, MessageId, Name, Rate};
+use crate::talk::{Constant, Failure, MessageId, Name, Rate, StoreCommand};
 
 /// A handler that works for a while, has its effects, and fails as told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,13 +25,15 @@ struct Rules {
     blocking: bool,
     effects: Vec<Target>,
     forward: Vec<Forward>,
+    produce: Vec<Produce>,
+    dedup: Option<Lookup>,
     reply: bool,
     fails: Rate,
     fails_after_effect: Rate,
     poison: Vec<Poison>,
     /// The plan of a handler that meets with nothing unusual; made once, shared by all runs.
     usual: Arc<[Stage]>,
-    /// The work alone: the plan of one that fails before its effect.
+    /// The work alone, and the look-up before it: the plan of one that fails before its effect.
     work: Arc<[Stage]>,
 }
 
@@ -54,6 +58,31 @@ pub struct Forward {
     pub mandatory: bool,
     /// Wait for its confirm; needs a confirm channel.
     pub wait_for_confirm: bool,
+}
+
+/// How a handler recognises repetitions by what a store remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lookup {
+    /// The place of the store in the list of the system.
+    pub service: u16,
+    /// The node of the store.
+    pub at: NodeId,
+    /// When it is asked.
+    pub when: LookupWhen,
+    /// What makes two messages the same.
+    pub key: DedupKey,
+}
+
+/// When a handler asks its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LookupWhen {
+    /// `SET … NX` before everything else: the guide's way. What then fails counts as handled.
+    Before,
+    /// `EXISTS` before everything else, `SET` after everything else.
+    After,
+    /// In one transaction with the effect, which the store then has: the first effect of the
+    /// handler takes place there.
+    WithEffect,
 }
 
 /// Messages with which something is wrong.
@@ -92,6 +121,8 @@ impl Script {
             blocking: false,
             effects: Vec::new(),
             forward: Vec::new(),
+            produce: Vec::new(),
+            dedup: None,
             reply: false,
             fails: Rate::NEVER,
             fails_after_effect: Rate::NEVER,
@@ -106,7 +137,10 @@ impl Script {
         let mut rules = self.rules.into_inner();
         change(&mut rules);
         rules.usual = rules.stages(rules.takes).into();
-        rules.work = Arc::new([rules.work_stage(rules.takes)]);
+        let asks_first = |stage: &&Stage| matches!(stage, Stage::Dedup(_));
+        let mut work = Vec::from_iter(rules.usual.first().filter(asks_first).cloned());
+        work.push(rules.work_stage(rules.takes));
+        rules.work = work.into();
         Script { rules: Constant::new(rules), ..self }
     }
 
@@ -126,6 +160,18 @@ impl Script {
     #[must_use]
     pub fn forward(self, forward: Forward) -> Script {
         self.with(|rules| rules.forward.push(forward))
+    }
+
+    /// It produces a copy to a Kafka topic after its effects.
+    #[must_use]
+    pub fn produce(self, produce: Produce) -> Script {
+        self.with(|rules| rules.produce.push(produce))
+    }
+
+    /// It recognises repetitions by what a store remembers.
+    #[must_use]
+    pub fn dedup(self, lookup: Lookup) -> Script {
+        self.with(|rules| rules.dedup = Some(lookup))
     }
 
     /// It answers its message as a request, after everything else.
@@ -162,7 +208,7 @@ impl Script {
     }
 
     fn poisoned(&mut self, delivered: &Delivered<'_>, kind: PoisonKind) -> Option<Plan> {
-        let msg = delivered.message.id;
+        let msg = delivered.msg();
         let outcome = match kind {
             PoisonKind::Always => Outcome::Failed(Failure::Poison),
             PoisonKind::Times(times) if self.fails_again(msg, times) => {
@@ -196,24 +242,36 @@ impl Rules {
             Target { service, at: Some(at) } => Stage::Call { service, at },
             Target { service, at: None } => Stage::Effect { service },
         };
-        let mut stages = vec![self.work_stage(takes)];
-        stages.extend(self.effects.iter().map(effect));
+        let ask = |command| {
+            self.dedup.map(|Lookup { service, at, key, .. }| {
+                Stage::Dedup(Dedup { service, at, command, key })
+            })
+        };
+        let (first, last, effects) = match self.dedup.map(|lookup| lookup.when) {
+            None => (None, None, 0),
+            Some(LookupWhen::Before) => (ask(StoreCommand::SetNx), None, 0),
+            Some(LookupWhen::After) => (ask(StoreCommand::Exists), ask(StoreCommand::Set), 0),
+            Some(LookupWhen::WithEffect) => (None, ask(StoreCommand::EffectOnce), 1),
+        };
+        let mut stages = Vec::from_iter(first);
+        stages.push(self.work_stage(takes));
+        stages.extend(self.effects.iter().skip(effects).map(effect));
+        stages.extend(self.produce.iter().copied().map(Stage::Produce));
+        stages.extend(last);
         stages
     }
 
     /// What follows the effects and depends on the message.
     fn tail(&self, stages: &mut Vec<Stage>, delivered: &Delivered<'_>) {
-        for forward in &self.forward {
-            let copy = Outgoing::forward(
-                delivered.message,
-                forward.exchange.clone(),
-                forward.routing_key.clone(),
-            );
-            stages.push(Stage::Publish(Arc::new(Outgoing {
-                mandatory: forward.mandatory,
-                wait_for_confirm: forward.wait_for_confirm,
-                ..copy
-            })));
+        if let Some(message) = delivered.message() {
+            stages.extend(self.forward.iter().map(|forward| {
+                let (exchange, key) = (forward.exchange.clone(), forward.routing_key.clone());
+                Stage::Publish(Arc::new(Outgoing {
+                    mandatory: forward.mandatory,
+                    wait_for_confirm: forward.wait_for_confirm,
+                    ..Outgoing::forward(message, exchange, key)
+                }))
+            }));
         }
         if self.reply {
             stages.push(Stage::Reply);
@@ -228,7 +286,7 @@ impl Rules {
 
 impl Handler for Script {
     fn handle(&mut self, delivered: &Delivered<'_>, ctx: &mut HandlerCtx<'_, '_>) -> Plan {
-        let poison = self.rules.poison_of(delivered.message.id);
+        let poison = self.rules.poison_of(delivered.msg());
         if let Some(plan) = poison.and_then(|kind| self.poisoned(delivered, kind)) {
             return plan;
         }

@@ -8,6 +8,7 @@ pub mod name;
 pub mod note;
 mod parcel;
 pub mod rate;
+mod store;
 pub mod trace;
 
 pub use amqp::{
@@ -21,6 +22,7 @@ pub use name::{MessageId, Name, QueueId};
 pub use note::{Death, Failure, Fate, Gone, Note, Returned, Settle};
 pub use parcel::Parcel;
 pub use rate::Rate;
+pub use store::{StoreCall, StoreCommand, StoreKey, Stored};
 pub use trace::Trace;
 
 use crate::kernel::{NodeId, Talk};
@@ -67,6 +69,15 @@ pub enum Msg {
         call: u32,
         /// Whether the effect took place (or had already).
         ok: bool,
+    },
+    /// From a handler to a store that remembers keys: a Redis, or a table of a database.
+    Store(StoreCall),
+    /// The answer.
+    StoreDone {
+        /// Which call.
+        call: u32,
+        /// What it says.
+        answer: Stored,
     },
 }
 

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use self::copies::Copied;
 use self::run::{RunRef, Runs};
 use super::connection::{CHANNEL, Session, answers, request};
-use super::handler::{Delivered, Handler, HandlerCtx};
+use super::handler::{Delivered, Handler, HandlerCtx, Load};
 use super::outstanding::Outstanding;
 use super::script::Script;
 use crate::kernel::{Ctx, Input, Loss, Node, NodeId};
@@ -175,7 +175,7 @@ impl<H: Handler> Consumer<H> {
         self.redeliveries = self.redeliveries.wrapping_add(delivery.redelivered.into());
         let nth = self.nth(delivery);
         let delivered = Delivered {
-            message: &delivery.message,
+            load: Load::Message(&delivery.message),
             redelivered: delivery.redelivered,
             delivery_count: delivery.delivery_count,
             attempt,

@@ -27,10 +27,7 @@ enum Took {
 impl Run {
     /// The service that is called.
     pub(super) fn calls(&self) -> Option<NodeId> {
-        match self.stage() {
-            Some(Stage::Call { at, .. }) => Some(*at),
-            _ => None,
-        }
+        self.stage().and_then(Stage::calls)
     }
 }
 
@@ -139,6 +136,8 @@ impl<H: Handler> Consumer<H> {
             Stage::Commit => self.ask(slot, Method::TxCommit, ctx),
             Stage::Publish(outgoing) => self.publish(slot, outgoing, ctx),
             Stage::Reply => self.reply(slot, ctx),
+            // an AMQP application has no Kafka client, and no records to look up
+            Stage::Dedup(_) | Stage::Produce(_) => Took::Failed,
             Stage::Settle(how) => {
                 if self.settle_run(slot, *how, ctx) {
                     Took::Effect

@@ -3,7 +3,7 @@
 use crate::kernel::{NodeId, Time};
 use crate::system::World;
 use crate::talk::kafka::{Answer, Api};
-use crate::talk::{Frame, MessageId, Method, Msg};
+use crate::talk::{Frame, MessageId, Method, Msg, StoreCommand, Stored};
 
 /// One packet that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +49,23 @@ fn word(msg: Option<&Msg>) -> Option<(String, Option<MessageId>)> {
         Some(Msg::KafkaRequest(request)) => plain(api(&request.api)?),
         Some(Msg::KafkaResponse(response)) => plain(answer(&response.answer)?),
         Some(Msg::Call { msg, .. }) => carries(*msg),
+        Some(Msg::Store(call)) => {
+            Some((format!("{} {}", command(call.command), call.msg), Some(call.msg)))
+        }
+        Some(Msg::StoreDone { answer: Stored::New, .. }) => plain("new"),
+        Some(Msg::StoreDone { answer: Stored::Known, .. }) => plain("known"),
+        Some(Msg::StoreDone { answer: Stored::Failed, .. }) => plain("failed"),
         Some(Msg::CallDone { ok: true, .. }) => plain("ok"),
         Some(Msg::CallDone { ok: false, .. }) => plain("failed"),
+    }
+}
+
+const fn command(command: StoreCommand) -> &'static str {
+    match command {
+        StoreCommand::SetNx => "SET NX",
+        StoreCommand::Exists => "EXISTS",
+        StoreCommand::Set => "SET",
+        StoreCommand::EffectOnce => "once",
     }
 }
 
