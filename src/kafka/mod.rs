@@ -5,11 +5,17 @@
 //! Documentation of the original: <https://kafka.apache.org/documentation/>.
 
 pub mod assign;
+mod broker;
 pub mod clients;
+pub mod config;
+mod controller;
 pub mod partition;
 mod profile;
 pub mod settings;
 mod version;
 
+pub use broker::Broker;
+pub use config::{ClusterConfig, TopicSpec};
+pub use controller::Controller;
 pub use profile::{Metadata, Offer, Profile};
 pub use version::{Version, Versions};

@@ -2,11 +2,12 @@
 
 use super::{Fault, Member, Setup, System};
 use crate::client::{Consumer, ConsumerConfig, Handler, Producer, ProducerConfig, Script, Target};
+use crate::kafka::{self, ClusterConfig};
 use crate::kernel::{Dist, Link, NodeId, Planned, Span, Time, Triggered};
 use crate::rabbit::{self, Broker, DefinitionError};
 use crate::store::{Service, ServiceConfig};
 use crate::talk::kafka::TopicId;
-use crate::talk::{Cue, Name};
+use crate::talk::{Constant, Cue, Name};
 
 /// Why a system cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +51,7 @@ impl<H: Handler> SystemBuilder<H> {
                 groups: Vec::new(),
                 txns: Vec::new(),
                 brokers: Vec::new(),
+                controllers: Vec::new(),
                 producers: Vec::new(),
                 consumers: Vec::new(),
             },
@@ -79,6 +81,47 @@ impl<H: Handler> SystemBuilder<H> {
         let id = self.add(name.into(), broker)?;
         self.system.brokers.push(id);
         Ok(id)
+    }
+
+    /// Adds a Kafka cluster: `controllers` controllers and `brokers` brokers, which are filled into
+    /// `cluster`, and the names of its topics (the internal ones are added), groups and transactional
+    /// ids. The nodes are called `kafka-1`, `kafka-2` and so on, and `controller`, or `controller-1`
+    /// and so on.
+    ///
+    /// # Errors
+    /// A name is taken.
+    pub fn kafka(
+        &mut self,
+        mut cluster: ClusterConfig,
+        brokers: u16,
+        controllers: u16,
+    ) -> Result<(), BuildError> {
+        cluster.complete();
+        // controllers first: they are up when the brokers register
+        let first = self.system.names.len() as u32;
+        let count = |n: u16| u32::from(n.max(1));
+        let ids = |from, n| (from..from + n).map(NodeId).collect::<Vec<_>>();
+        cluster.controllers = ids(first, count(controllers));
+        cluster.brokers = ids(first + count(controllers), count(brokers));
+        let cluster = Constant::new(cluster);
+        for number in 1..=cluster.controllers.len() {
+            let name = match cluster.controllers.len() {
+                1 => "controller".to_owned(),
+                _ => format!("controller-{number}"),
+            };
+            let node = kafka::Controller::new(cluster.clone());
+            let id = self.add(name.into(), Member::KafkaController(Box::new(node)))?;
+            self.system.controllers.push(id);
+        }
+        for number in 1..=cluster.brokers.len() {
+            let node = Member::KafkaBroker(Box::new(kafka::Broker::new(cluster.clone())));
+            let id = self.add(format!("kafka-{number}").into(), node)?;
+            self.system.brokers.push(id);
+        }
+        self.system.topics = cluster.topics.iter().map(|topic| topic.name.clone()).collect();
+        self.system.groups = cluster.groups.clone();
+        self.system.txns = cluster.txns.clone();
+        Ok(())
     }
 
     /// Adds a producer.

@@ -9,6 +9,7 @@ pub mod text;
 mod value;
 
 use crate::client::{Consumer, Handler, Producer, Script};
+use crate::kafka;
 use crate::kernel::{self, Ctx, Input, Loss, Node, NodeId, Time};
 use crate::rabbit::Broker;
 use crate::store::Service;
@@ -37,6 +38,10 @@ pub type Fault = kernel::Fault<Mq>;
 pub enum Member<H = Script> {
     /// A RabbitMQ node.
     Broker(Box<Broker>),
+    /// A Kafka broker.
+    KafkaBroker(Box<kafka::Broker>),
+    /// A controller of a Kafka cluster.
+    KafkaController(Box<kafka::Controller>),
     /// An application that sends.
     Producer(Box<Producer>),
     /// An application that receives.
@@ -51,6 +56,8 @@ impl<H: Handler> Node for Member<H> {
     fn on(&mut self, input: Input<Mq>, ctx: &mut Ctx<'_, Mq>) {
         match self {
             Member::Broker(node) => node.on(input, ctx),
+            Member::KafkaBroker(node) => node.on(input, ctx),
+            Member::KafkaController(node) => node.on(input, ctx),
             Member::Producer(node) => node.on(input, ctx),
             Member::Consumer(node) => node.on(input, ctx),
             Member::Service(node) => node.on(input, ctx),
@@ -60,6 +67,8 @@ impl<H: Handler> Node for Member<H> {
     fn lose(&mut self, loss: Loss, ctx: &mut Ctx<'_, Mq>) {
         match self {
             Member::Broker(node) => node.lose(loss, ctx),
+            Member::KafkaBroker(node) => node.lose(loss, ctx),
+            Member::KafkaController(node) => node.lose(loss, ctx),
             Member::Producer(node) => node.lose(loss, ctx),
             Member::Consumer(node) => node.lose(loss, ctx),
             Member::Service(node) => node.lose(loss, ctx),
@@ -72,6 +81,22 @@ impl<H> Member<H> {
     pub fn as_broker(&self) -> Option<&Broker> {
         match self {
             Member::Broker(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// The Kafka broker, if it is one.
+    pub fn as_kafka_broker(&self) -> Option<&kafka::Broker> {
+        match self {
+            Member::KafkaBroker(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// The controller of a Kafka cluster, if it is one.
+    pub fn as_kafka_controller(&self) -> Option<&kafka::Controller> {
+        match self {
+            Member::KafkaController(node) => Some(node),
             _ => None,
         }
     }
@@ -123,6 +148,8 @@ pub struct System<H: Handler = Script> {
     pub txns: Vec<Name>,
     /// The brokers.
     pub brokers: Vec<NodeId>,
+    /// Kafka's controllers.
+    pub controllers: Vec<NodeId>,
     /// The producers.
     pub producers: Vec<NodeId>,
     /// The consumers.

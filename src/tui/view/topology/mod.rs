@@ -174,7 +174,9 @@ fn about(model: &Model, world: &World, entity: Entity, glyphs: &Glyphs) -> [(Str
             };
             [effects(service.config().index), state]
         }
-        Member::Broker(_) => [(String::new(), Role::Text), (String::new(), Role::Text)],
+        Member::Broker(_) | Member::KafkaBroker(_) | Member::KafkaController(_) => {
+            [(String::new(), Role::Text), (String::new(), Role::Text)]
+        }
     }
 }
 
@@ -273,7 +275,10 @@ fn wires(
     let (broker, session) = match world.node(me) {
         Member::Producer(producer) => (producer.config().connection.broker, producer.session()),
         Member::Consumer(consumer) => (consumer.config().connection.broker, consumer.session()),
-        Member::Broker(_) | Member::Service(_) => return,
+        Member::Broker(_)
+        | Member::KafkaBroker(_)
+        | Member::KafkaController(_)
+        | Member::Service(_) => return,
     };
     let Some(host) = plan.hosts.iter().find(|host| host.node == broker) else { return };
     let (from, to) = if client.left {
