@@ -18,6 +18,7 @@ pub mod consumer;
 #[cfg(test)]
 mod desk;
 pub mod handler;
+pub mod kafka;
 mod outstanding;
 pub mod producer;
 pub mod retry;

@@ -1,0 +1,7 @@
+//! Applications and their Kafka clients: Java's, KafkaJS and librdkafka.
+//!
+//! All of them speak to the cluster through a [`Link`](link::Link).
+
+#[cfg(test)]
+mod desk;
+pub mod link;
