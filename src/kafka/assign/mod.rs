@@ -22,6 +22,8 @@ mod round_robin;
 mod sticky;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod uniform;
 
 use std::sync::Arc;

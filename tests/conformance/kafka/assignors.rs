@@ -120,7 +120,7 @@ impl Form for Java {
 
     fn corrupt(&self, vector: &Vector) -> Option<Corrupted> {
         let mut fact = vector.fact.clone();
-        let what = take_one(fact.get_mut("expected")?)?;
+        let what = spoil(fact.get_mut("expected")?, &vector.name)?;
         Some(Corrupted { vector: Vector { name: vector.name.clone(), fact }, what })
     }
 }
@@ -164,7 +164,7 @@ impl Form for Chains {
     fn corrupt(&self, vector: &Vector) -> Option<Corrupted> {
         let mut fact = vector.fact.clone();
         let last = fact.get_mut("rounds")?.as_array_mut()?.last_mut()?;
-        let what = take_one(last.get_mut("assignment")?)?;
+        let what = spoil(last.get_mut("assignment")?, &vector.name)?;
         let what = format!("{what} in the last round");
         Some(Corrupted { vector: Vector { name: vector.name.clone(), fact }, what })
     }
@@ -332,12 +332,25 @@ fn listing<'a>(partitions: impl Iterator<Item = &'a (String, u16)>) -> String {
     partitions.map(text).collect::<Vec<_>>().join(" ")
 }
 
-/// Takes one partition from the first member that has one.
-fn take_one(shares: &mut Value) -> Option<String> {
-    let mut lists = shares.as_object_mut()?.iter_mut();
-    let (id, share) = lists.find(|(_, share)| share.get(0).is_some())?;
-    let partition = share.as_array_mut()?.pop()?;
-    Some(format!("{id} is not given {partition}"))
+/// Takes one partition from the first member that has one. By turns, so that every kind of mistake is
+/// made: it is nobody's, or the next member's, or both have it.
+fn spoil(shares: &mut Value, turn: &str) -> Option<String> {
+    let shares = shares.as_object_mut()?;
+    let ids: Vec<String> = shares.keys().cloned().collect();
+    let from = ids.iter().find(|id| shares[*id].get(0).is_some())?;
+    let to = ids.iter().find(|id| *id != from);
+    let kind = turn.bytes().fold(0, |sum: usize, byte| sum + usize::from(byte)) % 3;
+    let partition = shares.get_mut(from)?.as_array_mut()?.pop()?;
+    match to.filter(|_| kind > 0) {
+        None => Some(format!("{from} is not given {partition}")),
+        Some(to) => {
+            shares.get_mut(to)?.as_array_mut()?.push(partition.clone());
+            if kind == 2 {
+                shares.get_mut(from)?.as_array_mut()?.push(partition.clone());
+            }
+            Some(format!("{to} is given {partition}, which is {from}'s"))
+        }
+    }
 }
 
 fn understood(outcome: Result<Outcome, String>) -> Outcome {
