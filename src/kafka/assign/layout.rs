@@ -162,7 +162,7 @@ pub(super) fn by_hash(members: &[Member]) -> Vec<usize> {
 /// The places of the members: static ones first, by their instance ids, then the others, by their
 /// member ids.
 ///
-/// Source: Kafka 4.1.1, `AbstractPartitionAssignor.MemberInfo` of the clients, and the same order in
+/// Source: Kafka, `AbstractPartitionAssignor.MemberInfo` of the clients, and the same order in
 /// the broker's `RangeAssignor`. A static member that restarts gets a new member id; so it keeps its
 /// place.
 pub(super) fn static_first(members: &[Member]) -> Vec<usize> {

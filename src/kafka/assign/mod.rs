@@ -6,7 +6,10 @@
 //! drawn, nothing is remembered. What an assignor remembers in reality travels with the members, as
 //! the partitions they say they own and the generation in which they got them.
 //!
-//! Sources: Apache Kafka 4.1.1 and KafkaJS 2.2.4; each file names its own.
+//! Sources: each file names its own. The Java code was read as it stood on trunk in October 2024
+//! (commit `1eb7644349c`, between 3.9 and 4.0). For the assignors of the Java client, Kafka 4.1.1 is
+//! the measure: they return what its assignors returned in every vector under
+//! `tests/conformance/kafka/`. For the broker's there are no such vectors.
 //!
 //! Java keeps members in hash maps, and the sticky assignors walk these: which of two members keeps
 //! one partition more may depend on the hashes of their ids. That order is a fact of the platform,

@@ -23,7 +23,7 @@ pub(super) fn assign(group: Group<'_>) -> Assignment {
 
 /// The broker's `range` of KIP-848: the same, but racks never matter.
 ///
-/// Source: Kafka 4.1.1, `RangeAssignor` of the group coordinator.
+/// Source: Kafka, trunk of October 2024 (`1eb7644349c`), `RangeAssignor` of the group coordinator.
 pub(super) fn assign_on_broker(group: Group<'_>) -> Assignment {
     divide(group, &Layout::of(group), &Racks::default())
 }

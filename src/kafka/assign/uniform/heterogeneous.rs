@@ -1,6 +1,6 @@
 //! When members subscribe to different topics.
 //!
-//! Source: Kafka 4.1.1, `UniformHeterogeneousAssignmentBuilder`.
+//! Source: Kafka, trunk of October 2024 (`1eb7644349c`), `UniformHeterogeneousAssignmentBuilder`.
 
 use std::cmp::Ordering;
 

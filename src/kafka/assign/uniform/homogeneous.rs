@@ -1,6 +1,6 @@
 //! When all members subscribe to the same topics.
 //!
-//! Source: Kafka 4.1.1, `UniformHomogeneousAssignmentBuilder`.
+//! Source: Kafka, trunk of October 2024 (`1eb7644349c`), `UniformHomogeneousAssignmentBuilder`.
 
 use super::Scene;
 

@@ -1,7 +1,7 @@
 //! The broker's `uniform`, which KIP-848 uses unless a client says otherwise: balance first, then as
 //! few moves as possible.
 //!
-//! Source: Kafka 4.1.1, `UniformAssignor` of the group coordinator.
+//! Source: Kafka, trunk of October 2024 (`1eb7644349c`), `UniformAssignor` of the group coordinator.
 //!
 //! What members own is here what they were to have until now, so no two own the same. Racks do not
 //! matter. The broker walks topics by their random ids in most places; here it is by their names.

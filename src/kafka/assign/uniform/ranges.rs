@@ -6,7 +6,7 @@
 /// given one in turn, then the level rises and those that already were at it join. From the high end
 /// grows a range of members with the most load, likewise downwards.
 ///
-/// Source: Kafka 4.1.1, `UniformHeterogeneousAssignmentBuilder.MemberAssignmentBalancer`.
+/// Source: Kafka, trunk of October 2024 (`1eb7644349c`), `UniformHeterogeneousAssignmentBuilder.MemberAssignmentBalancer`.
 #[derive(Debug)]
 pub(super) struct Ranges {
     members: Vec<usize>,
