@@ -9,6 +9,7 @@ mod broker;
 pub mod clients;
 pub mod config;
 mod controller;
+pub mod coordinate;
 pub mod partition;
 mod profile;
 pub mod settings;
