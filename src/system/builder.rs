@@ -1,6 +1,7 @@
 //! Puts a system together by names.
 
 use super::{Fault, Member, Setup, System};
+use crate::client::kafka::consumer::{KafkaConsumer, KafkaConsumerConfig};
 use crate::client::{Consumer, ConsumerConfig, Handler, Producer, ProducerConfig, Script, Target};
 use crate::kafka::{self, ClusterConfig};
 use crate::kernel::{Dist, Link, NodeId, Planned, Span, Time, Triggered};
@@ -142,6 +143,20 @@ impl<H: Handler> SystemBuilder<H> {
     pub fn consumer(&mut self, config: ConsumerConfig<H>) -> Result<NodeId, BuildError> {
         let name = config.name.clone();
         let id = self.add(name, Member::Consumer(Box::new(Consumer::new(config))))?;
+        self.system.consumers.push(id);
+        Ok(id)
+    }
+
+    /// Adds an application that reads from Kafka. The names of all topics are given to it, so the
+    /// cluster comes first.
+    ///
+    /// # Errors
+    /// The name is taken or no name.
+    pub fn kafka_consumer(&mut self, config: KafkaConsumerConfig<H>) -> Result<NodeId, BuildError> {
+        let name = config.name.clone();
+        let config = KafkaConsumerConfig { topic_names: self.system.topics.clone(), ..config };
+        let node = Member::KafkaConsumer(Box::new(KafkaConsumer::new(config)));
+        let id = self.add(name, node)?;
         self.system.consumers.push(id);
         Ok(id)
     }

@@ -8,6 +8,7 @@ mod builder;
 pub mod text;
 mod value;
 
+use crate::client::kafka::consumer::KafkaConsumer;
 use crate::client::{Consumer, Handler, Producer, Script};
 use crate::kafka;
 use crate::kernel::{self, Ctx, Input, Loss, Node, NodeId, Time};
@@ -46,6 +47,8 @@ pub enum Member<H = Script> {
     Producer(Box<Producer>),
     /// An application that receives.
     Consumer(Box<Consumer<H>>),
+    /// An application that reads from Kafka.
+    KafkaConsumer(Box<KafkaConsumer<H>>),
     /// A downstream service.
     Service(Box<Service>),
 }
@@ -60,6 +63,7 @@ impl<H: Handler> Node for Member<H> {
             Member::KafkaController(node) => node.on(input, ctx),
             Member::Producer(node) => node.on(input, ctx),
             Member::Consumer(node) => node.on(input, ctx),
+            Member::KafkaConsumer(node) => node.on(input, ctx),
             Member::Service(node) => node.on(input, ctx),
         }
     }
@@ -71,6 +75,7 @@ impl<H: Handler> Node for Member<H> {
             Member::KafkaController(node) => node.lose(loss, ctx),
             Member::Producer(node) => node.lose(loss, ctx),
             Member::Consumer(node) => node.lose(loss, ctx),
+            Member::KafkaConsumer(node) => node.lose(loss, ctx),
             Member::Service(node) => node.lose(loss, ctx),
         }
     }
@@ -113,6 +118,14 @@ impl<H> Member<H> {
     pub fn as_consumer(&self) -> Option<&Consumer<H>> {
         match self {
             Member::Consumer(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// The application that reads from Kafka, if it is one.
+    pub fn as_kafka_consumer(&self) -> Option<&KafkaConsumer<H>> {
+        match self {
+            Member::KafkaConsumer(node) => Some(node),
             _ => None,
         }
     }

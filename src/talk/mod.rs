@@ -233,6 +233,8 @@ pub enum KafkaClientTimer {
     AutoCommit,
     /// `max.poll.interval.ms` has passed since the last poll.
     MaxPoll,
+    /// A fetcher of KafkaJS for this broker has slept.
+    Fetch(NodeId),
     /// Metadata is asked for again.
     Metadata,
     /// Connect to this broker again.

@@ -2,6 +2,7 @@
 //!
 //! All of them speak to the cluster through a [`Link`](link::Link).
 
+pub mod consumer;
 #[cfg(test)]
 mod desk;
 pub mod link;

@@ -158,6 +158,7 @@ pub(super) fn client_timer(cast: &Cast, timer: KafkaClientTimer) -> String {
         KafkaClientTimer::Poll => "polls".into(),
         KafkaClientTimer::AutoCommit => "auto.commit.interval.ms has passed".into(),
         KafkaClientTimer::MaxPoll => "max.poll.interval.ms has passed".into(),
+        KafkaClientTimer::Fetch(broker) => format!("fetches from {} again", cast.name(broker)),
         KafkaClientTimer::Metadata => "asks for metadata".into(),
         KafkaClientTimer::Reconnect(broker) => format!("connects to {}", cast.name(broker)),
         KafkaClientTimer::Delivery => "delivery.timeout.ms has passed".into(),

@@ -372,6 +372,7 @@ mod tests {
             KafkaClientTimer::AutoCommit,
             KafkaClientTimer::MaxPoll,
             KafkaClientTimer::Metadata,
+            KafkaClientTimer::Fetch(rabbit),
             KafkaClientTimer::Reconnect(rabbit),
             KafkaClientTimer::Delivery,
             KafkaClientTimer::Respawn,

@@ -174,9 +174,10 @@ fn about(model: &Model, world: &World, entity: Entity, glyphs: &Glyphs) -> [(Str
             };
             [effects(service.config().index), state]
         }
-        Member::Broker(_) | Member::KafkaBroker(_) | Member::KafkaController(_) => {
-            [(String::new(), Role::Text), (String::new(), Role::Text)]
-        }
+        Member::Broker(_)
+        | Member::KafkaBroker(_)
+        | Member::KafkaController(_)
+        | Member::KafkaConsumer(_) => [(String::new(), Role::Text), (String::new(), Role::Text)],
     }
 }
 
@@ -278,6 +279,7 @@ fn wires(
         Member::Broker(_)
         | Member::KafkaBroker(_)
         | Member::KafkaController(_)
+        | Member::KafkaConsumer(_)
         | Member::Service(_) => return,
     };
     let Some(host) = plan.hosts.iter().find(|host| host.node == broker) else { return };
