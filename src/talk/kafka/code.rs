@@ -97,6 +97,8 @@ codes! {
     MemberIdRequired = 79, "MEMBER_ID_REQUIRED", false;
     /// Another member has this `group.instance.id` now.
     FencedInstanceId = 82, "FENCED_INSTANCE_ID", false;
+    /// A record is not valid: it has no key, and its topic is compacted.
+    InvalidRecord = 87, "INVALID_RECORD", false;
     /// An offset of the group is still part of an open transaction.
     UnstableOffsetCommit = 88, "UNSTABLE_OFFSET_COMMIT", true;
     /// A producer with the same transactional id has taken over.
