@@ -10,6 +10,7 @@ pub mod clients;
 pub mod config;
 mod controller;
 pub mod coordinate;
+pub mod group;
 pub mod log;
 pub mod partition;
 mod profile;

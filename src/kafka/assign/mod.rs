@@ -126,7 +126,10 @@ impl Group<'_> {
     }
 
     /// The partitions of a topic, in their order.
-    fn partitions_of(&self, topic: TopicId) -> impl Iterator<Item = TopicPartition> + use<> {
+    pub(super) fn partitions_of(
+        &self,
+        topic: TopicId,
+    ) -> impl Iterator<Item = TopicPartition> + use<> {
         (0..self.partitions(topic)).map(move |partition| TopicPartition::new(topic, partition))
     }
 }

@@ -85,6 +85,8 @@ codes! {
     TransactionCoordinatorFenced = 52, "TRANSACTION_COORDINATOR_FENCED", false;
     /// The broker knows nothing of this producer id.
     UnknownProducerId = 59, "UNKNOWN_PRODUCER_ID", false;
+    /// There is no such group, or not of this kind.
+    GroupIdNotFound = 69, "GROUP_ID_NOT_FOUND", false;
     /// The leader epoch of the request is older than the broker's.
     FencedLeaderEpoch = 74, "FENCED_LEADER_EPOCH", true;
     /// The leader epoch of the request is newer than the broker's.
@@ -95,6 +97,8 @@ codes! {
     OffsetNotAvailable = 78, "OFFSET_NOT_AVAILABLE", true;
     /// A dynamic member must join again with the id that it was given.
     MemberIdRequired = 79, "MEMBER_ID_REQUIRED", false;
+    /// The group has as many members as it may have.
+    GroupMaxSizeReached = 81, "GROUP_MAX_SIZE_REACHED", false;
     /// Another member has this `group.instance.id` now.
     FencedInstanceId = 82, "FENCED_INSTANCE_ID", false;
     /// A record is not valid: it has no key, and its topic is compacted.
