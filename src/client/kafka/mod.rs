@@ -6,3 +6,6 @@ pub mod consumer;
 #[cfg(test)]
 mod desk;
 pub mod link;
+pub mod producer;
+
+pub use producer::{KafkaProducer, KafkaProducerConfig, OnFenced, Transactional};

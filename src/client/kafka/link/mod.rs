@@ -66,6 +66,11 @@ pub enum Event<T> {
         /// What it said.
         answer: Answer,
     },
+    /// A request that had to wait was written.
+    Started {
+        /// What it is for.
+        tag: T,
+    },
     /// A request was written to which there is no answer (`acks=0`).
     Written {
         /// To whom.

@@ -104,6 +104,9 @@ impl<T: Clone> Link<T> {
             let Some(Waiting { api, timeout, purpose }) = connection.waiting.pop_front() else {
                 return;
             };
+            if let Purpose::Client(tag) = &purpose {
+                self.events.push_back(Event::Started { tag: tag.clone() });
+            }
             self.write(at, lane, purpose, api, timeout, ctx);
         }
     }

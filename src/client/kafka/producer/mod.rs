@@ -1,0 +1,604 @@
+//! An application that sends to Kafka, and its client.
+//!
+//! The application hands over messages at its pace; the client gives each an outcome: acknowledged,
+//! refused, or unknown. Java and librdkafka gather records into batches ([`accumulator`], [`sender`],
+//! [`identity`]); KafkaJS sends what each call of `send` was given ([`kafkajs`]). A message keeps its
+//! identity through all retries of its client, and when the application sends it again after that, it
+//! is another copy of it.
+//!
+//! *Modelled*: where records go, batches and lingering, what may be in flight and in which order it is
+//! tried again, time-outs and what nobody can know after them, idempotence with its epochs,
+//! transactions of both versions, `send` that blocks. *Simplified*: compression has no effect on
+//! sizes; a record that is larger than `max.request.size` is sent alone; outcomes of records in a
+//! transaction are those of the transaction. *Left out*: `interceptor.classes`, splitting of batches,
+//! `partitioner.availability.timeout.ms`, a `close()` that waits.
+
+mod accumulator;
+mod config;
+mod identity;
+mod kafkajs;
+mod keys;
+mod outcome;
+mod sender;
+#[cfg(test)]
+mod tests;
+mod txn;
+
+use std::collections::VecDeque;
+
+use super::link::{Event, Link};
+use crate::client::{Again, Keys, Pacing};
+use crate::kafka::clients::{Family, Full};
+use crate::kernel::{Ctx, Dist, Input, Loss, Node, Site, Span, Time};
+use crate::talk::kafka::{Answer, Record};
+use crate::talk::{
+    ClientTimer, Constant, KafkaClientTimer, MessageId, Mq, Note, Order, Rate, Timer,
+};
+
+pub use config::{KafkaProducerConfig, OnFenced, Transactional};
+
+use accumulator::{Appended, Batching};
+use kafkajs::Calls;
+use outcome::{Ask, Done, How, Tools};
+use sender::Why;
+use txn::Txn;
+
+/// Messages that are due within this time of each other are submitted together, so that a high rate
+/// does not cost a step for each of them.
+const TICK: Span = Span::from_micros(10);
+
+/// A producer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KafkaProducer {
+    config: Constant<KafkaProducerConfig>,
+    link: Link<Ask>,
+    client: Sending,
+    txn: Txn,
+    joined: bool,
+    /// It has begun to submit.
+    begun: bool,
+    /// Its application stopped for good.
+    dead: bool,
+    /// How many messages were submitted.
+    submitted: u32,
+    /// When the next one is due.
+    next_at: Time,
+    /// `send` blocks on this record until then.
+    blocked: Option<(Record, Time)>,
+    /// Messages to be sent again.
+    again: VecDeque<Record>,
+    /// Messages to be sent again later.
+    put_off: Vec<Record>,
+    /// Calls of `send` without an outcome.
+    open: u32,
+}
+
+/// The client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Sending {
+    Batching(Box<Batching>),
+    Calls(Box<Calls>),
+}
+
+impl Sending {
+    fn new(config: &KafkaProducerConfig) -> Sending {
+        match config.link.family {
+            Family::KafkaJs => Sending::Calls(Box::new(Calls::new(config))),
+            Family::Java | Family::Librdkafka => Sending::Batching(Box::new(Batching::new(config))),
+        }
+    }
+
+    fn run(&mut self, tools: &mut Tools<'_, '_>) {
+        match self {
+            Sending::Batching(client) => client.run(tools),
+            Sending::Calls(client) => client.run(tools),
+        }
+    }
+
+    fn next_done(&mut self) -> Option<Done> {
+        match self {
+            Sending::Batching(client) => client.done.pop_front(),
+            Sending::Calls(client) => client.done.pop_front(),
+        }
+    }
+}
+
+/// The parts of a producer that its client works with.
+macro_rules! tools {
+    ($self:ident, $ctx:ident) => {
+        &mut Tools { config: &$self.config, link: &mut $self.link, ctx: $ctx }
+    };
+}
+use tools;
+
+impl KafkaProducer {
+    /// A producer that does as told.
+    pub fn new(config: KafkaProducerConfig) -> KafkaProducer {
+        KafkaProducer {
+            link: Link::new(config.link.clone()),
+            client: Sending::new(&config),
+            txn: Txn::default(),
+            joined: config.joined,
+            begun: false,
+            dead: false,
+            submitted: 0,
+            next_at: Time::ZERO,
+            blocked: None,
+            again: VecDeque::new(),
+            put_off: Vec::new(),
+            open: 0,
+            config: Constant::new(config),
+        }
+    }
+
+    /// What it was told.
+    pub fn config(&self) -> &KafkaProducerConfig {
+        &self.config
+    }
+
+    /// How many messages its application has submitted.
+    pub fn submitted(&self) -> u32 {
+        self.submitted
+    }
+
+    /// Whether a call of `send` blocks its application.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.is_some()
+    }
+
+    /// How many records its client holds without an outcome.
+    pub fn unacknowledged(&self) -> usize {
+        match &self.client {
+            Sending::Batching(client) => client.records().count(),
+            Sending::Calls(client) => client.records().count(),
+        }
+    }
+
+    /// How many batches, or calls of `send`, have no outcome.
+    pub fn batches(&self) -> usize {
+        match &self.client {
+            Sending::Batching(client) => {
+                let of = |it: &accumulator::Queue| it.waiting() as usize + it.in_flight.len();
+                client.queues.iter().map(of).sum()
+            }
+            Sending::Calls(client) => client.len(),
+        }
+    }
+
+    /// The brokers that it is connected with.
+    pub fn connected(&self) -> impl Iterator<Item = crate::kernel::NodeId> {
+        self.link.connected()
+    }
+
+    // ── submitting ──
+
+    /// Makes the next message.
+    fn submit(&mut self, ctx: &mut Ctx<'_, Mq>) -> Record {
+        let number = self.submitted;
+        self.submitted += 1;
+        let config = &*self.config;
+        let me = u64::from(ctx.me.0);
+        let entity = entity_of(config.keys, number, ctx);
+        let draw = |what| Site::new(what, me).nth(number.into());
+        let tombstone = !config.tombstones.is_never()
+            && config.tombstones.covers(ctx.choose(draw("tombstone"), Rate::OF));
+        let id = MessageId(config.first_id.0.wrapping_add(number));
+        ctx.note(Note::Submitted { msg: id, key: entity });
+        Record {
+            id,
+            entity,
+            key: 0,
+            pattern: config.pattern,
+            copy: 0,
+            size: config.size,
+            timestamp: ctx.now,
+            tombstone,
+            attempt: 0,
+        }
+    }
+
+    /// Whether the application may call `send` now.
+    fn may_send(&self) -> bool {
+        self.begun && self.joined && !self.dead && self.blocked.is_none() && self.may_in_txn()
+    }
+
+    /// Calls `send` for whatever is due.
+    fn fill(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        let mut began = false;
+        while self.may_send()
+            && let Some(record) = self.again.pop_front()
+        {
+            began |= self.give(record, ctx);
+        }
+        match self.config.pacing {
+            Pacing::Every(gap) => began |= self.fill_on_time(&gap, ctx),
+            Pacing::Window => began |= self.fill_window(ctx),
+        }
+        if began {
+            self.client.run(tools!(self, ctx));
+        }
+    }
+
+    fn fill_on_time(&mut self, gap: &Dist, ctx: &mut Ctx<'_, Mq>) -> bool {
+        let mut began = false;
+        while self.may_send() && self.submitted < self.config.messages && self.next_at <= ctx.now {
+            began |= self.send_next(ctx);
+            for _ in 0..self.config.per_send() {
+                let site = Site::new("gap", u64::from(ctx.me.0)).nth(self.submitted.into());
+                self.next_at += ctx.span(site, gap);
+            }
+        }
+        if self.may_send() && self.submitted < self.config.messages {
+            let wait = self.next_at.since(ctx.now);
+            let fast = gap.mean() < TICK;
+            let wait = if fast { wait.max(TICK) } else { wait };
+            ctx.arm(Timer::KafkaClient(KafkaClientTimer::Send), wait);
+        }
+        began
+    }
+
+    fn fill_window(&mut self, ctx: &mut Ctx<'_, Mq>) -> bool {
+        let window = self.config.window;
+        let room = |open: u32| window == 0 || open < window;
+        let mut began = false;
+        if let Sending::Calls(_) = self.client {
+            return self.fill_window_of_calls(ctx);
+        }
+        while self.may_send() && self.submitted < self.config.messages && room(self.open) {
+            began |= self.send_next(ctx);
+        }
+        began
+    }
+
+    /// Calls that are made one after the other without awaiting them. All wait for the lock of the
+    /// target topics, which one after the other takes; but who releases it awaits whom it wakes, and
+    /// so the last but one goes on after the last: the last two of several change places.
+    ///
+    /// Source: KafkaJS 2.2.4 `src/utils/lock.js`, `Cluster.addMultipleTargetTopics`; observed, and
+    /// found again by running these two functions alone.
+    fn fill_window_of_calls(&mut self, ctx: &mut Ctx<'_, Mq>) -> bool {
+        let window = self.config.window;
+        let mut calls: Vec<Vec<Record>> = Vec::new();
+        while self.may_send()
+            && self.submitted < self.config.messages
+            && (window == 0 || self.open + (calls.len() as u32) < window)
+        {
+            let left = self.config.messages - self.submitted;
+            let of = self.config.per_send().min(left);
+            calls.push((0..of).map(|_| self.submit(ctx)).collect());
+        }
+        if let [.., last_but_one, last] = &mut calls[..] {
+            std::mem::swap(last_but_one, last);
+        }
+        for records in calls {
+            self.call(records, ctx);
+        }
+        false
+    }
+
+    /// Calls `send` for the next message, or messages. Returns whether the client should look.
+    fn send_next(&mut self, ctx: &mut Ctx<'_, Mq>) -> bool {
+        if let Sending::Calls(_) = self.client {
+            let left = self.config.messages - self.submitted;
+            let of = self.config.per_send().min(left);
+            let records: Vec<Record> = (0..of).map(|_| self.submit(ctx)).collect();
+            self.call(records, ctx);
+            return false;
+        }
+        let record = self.submit(ctx);
+        self.give(record, ctx)
+    }
+
+    /// Calls `send` of KafkaJS.
+    fn call(&mut self, records: Vec<Record>, ctx: &mut Ctx<'_, Mq>) {
+        self.open += 1;
+        if let Sending::Calls(client) = &mut self.client {
+            client.call(records.into(), tools!(self, ctx));
+        }
+    }
+
+    /// Calls `send` for one record. Returns whether the client should look.
+    fn give(&mut self, record: Record, ctx: &mut Ctx<'_, Mq>) -> bool {
+        let client = match &mut self.client {
+            Sending::Batching(client) => client,
+            Sending::Calls(_) => {
+                self.call(vec![record], ctx);
+                return false;
+            }
+        };
+        let said = client.append(record, &self.config, ctx);
+        match said {
+            Appended::Joined | Appended::Began => {
+                self.open += 1;
+                self.txn_took(record, ctx);
+                said == Appended::Began
+            }
+            Appended::NoRoom | Appended::NoMetadata => {
+                let most = match (self.config.room, said) {
+                    (Full::Fails { .. }, Appended::NoRoom) => Span::ZERO, // _QUEUE_FULL
+                    (Full::Blocks { most, .. }, _) => most,
+                    // librdkafka keeps it until it knows the topic
+                    (_, _) => self.config.delivery_timeout.unwrap_or(Span::from_secs(300)),
+                };
+                if most.is_zero() {
+                    self.settle(record, How::Refused, ctx);
+                } else {
+                    self.blocked = Some((record, ctx.now + most));
+                    ctx.arm(Timer::KafkaClient(KafkaClientTimer::Send), most);
+                }
+                true
+            }
+        }
+    }
+
+    /// A blocked call of `send` tries again, or throws.
+    fn unblock(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        let Some((record, until)) = self.blocked.take() else { return };
+        if until <= ctx.now && self.config.transaction.is_none() {
+            // TimeoutException: metadata, or BufferExhaustedException
+            self.settle(record, How::Refused, ctx);
+        } else if self.give(record, ctx) {
+            if let Some((_, again)) = &mut self.blocked {
+                *again = until;
+                let left = until.since(ctx.now).max(Span::from_millis(1));
+                ctx.arm(Timer::KafkaClient(KafkaClientTimer::Send), left);
+            }
+            self.client.run(tools!(self, ctx));
+        }
+    }
+
+    // ── outcomes ──
+
+    fn outcome(&mut self, done: &Done, ctx: &mut Ctx<'_, Mq>) {
+        let calls = match self.client {
+            Sending::Calls(_) => 1,
+            Sending::Batching(_) => done.records.len() as u32,
+        };
+        self.open = self.open.saturating_sub(calls);
+        if self.config.transaction.is_some() {
+            return self.txn_outcome(done, ctx);
+        }
+        for record in &*done.records {
+            self.settle(*record, done.how, ctx);
+        }
+    }
+
+    /// The application learns what became of a message.
+    fn settle(&mut self, record: Record, how: How, ctx: &mut Ctx<'_, Mq>) {
+        let msg = record.id;
+        ctx.note(match how {
+            How::Confirmed => return ctx.note(Note::Confirmed { msg }),
+            How::Refused => Note::Refused { msg },
+            How::Unknown => Note::Unknown { msg },
+        });
+        if self.config.on_failure == Again::GiveUp || self.dead {
+            ctx.note(Note::GaveUp { msg });
+            return;
+        }
+        if self.put_off.is_empty() {
+            ctx.arm(Timer::Client(ClientTimer::Resend), self.config.again_after);
+        }
+        self.put_off.push(again(record));
+    }
+
+    // ── the cluster ──
+
+    fn event(&mut self, event: Event<Ask>, ctx: &mut Ctx<'_, Mq>) {
+        let tools = tools!(self, ctx);
+        match (event, &mut self.client) {
+            (Event::Metadata, Sending::Batching(client)) => {
+                client.learn(tools);
+                client.run(tools);
+            }
+            (Event::Metadata, Sending::Calls(client)) => client.learn(tools),
+            (Event::MetadataFailed, Sending::Calls(client)) => client.refreshed(tools),
+            (Event::Answer { tag: Ask::Produce(tags), answer, .. }, Sending::Batching(client)) => {
+                if let Answer::Produce(each) = answer {
+                    client.produced(tags, &each, tools);
+                }
+                client.run(tools);
+            }
+            (Event::Written { tag: Ask::Produce(tags), .. }, Sending::Batching(client)) => {
+                for (at, number) in tags {
+                    client.acknowledged(at, number, tools);
+                }
+            }
+            (Event::Failed { tag: Ask::Produce(tags), why, .. }, Sending::Batching(client)) => {
+                for (at, number) in tags {
+                    client.failed(at, number, Why::Lost(why), tools);
+                }
+                client.run(tools);
+            }
+            (Event::Answer { broker, tag, answer }, Sending::Calls(client)) => {
+                match (tag, answer) {
+                    (Ask::Call { call, attempt, shares }, Answer::Produce(each)) => {
+                        let error = each.iter().find_map(|(_, said)| said.err());
+                        client.answered(broker, call, attempt, shares, error, tools);
+                    }
+                    (Ask::Identity, Answer::InitProducerId(said)) => {
+                        client.identified(Some(said), tools);
+                    }
+                    _ => {}
+                }
+            }
+            (Event::Failed { broker, tag, why }, Sending::Calls(client)) => match tag {
+                Ask::Call { call, attempt, shares } => {
+                    client.failed(broker, call, attempt, shares, Why::Lost(why), tools);
+                }
+                _ => client.identified(None, tools),
+            },
+            (Event::Started { tag: Ask::Call { call, shares, .. } }, Sending::Calls(client)) => {
+                client.started(call, &shares, tools);
+            }
+            (
+                Event::Written { broker, tag: Ask::Call { call, attempt, shares } },
+                Sending::Calls(client),
+            ) => client.answered(broker, call, attempt, shares, None, tools),
+            (Event::Answer { tag, answer, .. }, Sending::Batching(_)) => {
+                self.coordinator_said(tag, Some(answer), ctx);
+            }
+            (Event::Failed { tag, .. }, Sending::Batching(_)) => {
+                self.coordinator_said(tag, None, ctx);
+            }
+            (Event::Up { .. } | Event::Rested { .. } | Event::Coordinator { .. }, client) => {
+                client.run(tools);
+                self.txn_goes_on(ctx);
+            }
+            (Event::MetadataFailed | Event::Written { .. } | Event::Started { .. }, _) => {}
+        }
+    }
+
+    fn timer(&mut self, timer: Timer, ctx: &mut Ctx<'_, Mq>) {
+        match timer {
+            Timer::KafkaClient(KafkaClientTimer::Send) => {
+                if self.blocked.is_some() {
+                    self.unblock(ctx);
+                } else if !self.begun && self.joined {
+                    self.begun = true;
+                    self.next_at = ctx.now;
+                }
+                self.fill(ctx);
+            }
+            Timer::KafkaClient(KafkaClientTimer::Ready) => {
+                if let Sending::Batching(client) = &mut self.client {
+                    client.ready_at = None;
+                }
+                self.client.run(tools!(self, ctx));
+            }
+            Timer::KafkaClient(KafkaClientTimer::Delivery) => {
+                if let Sending::Batching(client) = &mut self.client {
+                    client.expire(tools!(self, ctx));
+                    client.run(tools!(self, ctx));
+                }
+            }
+            Timer::KafkaClient(KafkaClientTimer::Commit) => self.commit_due(ctx),
+            Timer::Client(ClientTimer::Resend) => {
+                self.again.extend(self.put_off.drain(..));
+                self.fill(ctx);
+            }
+            _ => {}
+        }
+    }
+
+    /// Deals with what came of an input.
+    fn digest(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        let mut moved = false;
+        loop {
+            if let Some(event) = self.link.next_event() {
+                moved = true;
+                self.event(event, ctx);
+            } else if let Some(done) = self.client.next_done() {
+                moved = true;
+                self.outcome(&done, ctx);
+            } else {
+                break;
+            }
+        }
+        if moved {
+            self.txn_goes_on(ctx);
+            if self.blocked.is_some() {
+                self.unblock(ctx);
+            }
+            if self.config.pacing == Pacing::Window || !self.again.is_empty() {
+                self.fill(ctx);
+            } else if self.next_at <= ctx.now {
+                self.fill(ctx);
+            }
+        }
+    }
+
+    fn start(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        self.dead = false;
+        if self.joined {
+            self.link.refresh(ctx);
+            let wait = if self.submitted == 0 { self.config.begins } else { Span::ZERO };
+            ctx.arm(Timer::KafkaClient(KafkaClientTimer::Send), wait);
+        }
+    }
+
+    /// Everything that has no outcome, oldest first, and whether a broker may have it.
+    fn take_all(&mut self) -> Vec<(Record, bool)> {
+        let client = std::mem::replace(&mut self.client, Sending::new(&self.config));
+        let mut all: Vec<(Record, bool)> = match &client {
+            Sending::Batching(client) => client.records().collect(),
+            Sending::Calls(client) => client.records().collect(),
+        };
+        if self.config.transaction.is_some() {
+            all = self.take_txn();
+        }
+        all.extend(self.blocked.take().map(|(record, _)| (record, false)));
+        all.sort_by_key(|(record, _)| record.id);
+        self.open = 0;
+        all
+    }
+}
+
+/// The next copy of a message.
+fn again(record: Record) -> Record {
+    Record { copy: record.copy.saturating_add(1), ..record }
+}
+
+/// The entity of the message with this number.
+fn entity_of(keys: Keys, number: u32, ctx: &mut Ctx<'_, Mq>) -> u32 {
+    let me = u64::from(ctx.me.0);
+    let mut draw = |what, n| ctx.choose(Site::new(what, me).nth(number.into()), n);
+    match keys {
+        Keys::None | Keys::InTurn(0) | Keys::Drawn(0) | Keys::Skewed { keys: 0, .. } => 0,
+        Keys::InTurn(keys) => number % keys + 1,
+        Keys::Drawn(keys) => draw("key", keys) + 1,
+        Keys::Skewed { keys: 1, .. } => 1,
+        Keys::Skewed { keys, hot } => {
+            if hot.covers(draw("hot key", Rate::OF)) {
+                1
+            } else {
+                draw("key", keys - 1) + 2
+            }
+        }
+    }
+}
+
+impl Node for KafkaProducer {
+    type Talk = Mq;
+
+    fn on(&mut self, input: Input<Mq>, ctx: &mut Ctx<'_, Mq>) {
+        match self.link.on(input, ctx) {
+            Ok(()) => {}
+            Err(Input::Timer(timer)) => self.timer(timer, ctx),
+            Err(Input::Start) => self.start(ctx),
+            Err(Input::Order(Order::Join)) => {
+                self.joined = true;
+                self.link.refresh(ctx);
+                let wait = if self.begun { Span::ZERO } else { self.config.begins };
+                ctx.arm(Timer::KafkaClient(KafkaClientTimer::Send), wait);
+            }
+            // It submits nothing more; what is on its way goes on.
+            Err(Input::Order(Order::Leave)) => {
+                self.joined = false;
+                if self.blocked.is_none() {
+                    ctx.disarm(Timer::KafkaClient(KafkaClientTimer::Send));
+                }
+            }
+            Err(_) => {}
+        }
+        self.digest(ctx);
+    }
+
+    /// The process is gone. An outbox brings back what had no outcome; without one the application
+    /// goes on with the next message as if all were well.
+    fn lose(&mut self, _: Loss, ctx: &mut Ctx<'_, Mq>) {
+        self.link.reset();
+        let waiting: Vec<Record> = self.again.drain(..).chain(self.put_off.drain(..)).collect();
+        for (record, maybe) in self.take_all() {
+            let msg = record.id;
+            ctx.note(if maybe { Note::Unknown { msg } } else { Note::Refused { msg } });
+            self.again.push_back(again(record));
+        }
+        self.again.extend(waiting);
+        self.begun = false;
+        if !self.config.outbox {
+            for record in std::mem::take(&mut self.again) {
+                ctx.note(Note::GaveUp { msg: record.id });
+            }
+        }
+    }
+}
