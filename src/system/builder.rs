@@ -2,6 +2,7 @@
 
 use super::{Fault, Member, Setup, System};
 use crate::client::kafka::consumer::{KafkaConsumer, KafkaConsumerConfig};
+use crate::client::kafka::{KafkaProducer, KafkaProducerConfig};
 use crate::client::{Consumer, ConsumerConfig, Handler, Producer, ProducerConfig, Script, Target};
 use crate::kafka::{self, ClusterConfig};
 use crate::kernel::{Dist, Link, NodeId, Planned, Span, Time, Triggered};
@@ -144,6 +145,18 @@ impl<H: Handler> SystemBuilder<H> {
         let name = config.name.clone();
         let id = self.add(name, Member::Consumer(Box::new(Consumer::new(config))))?;
         self.system.consumers.push(id);
+        Ok(id)
+    }
+
+    /// Adds an application that sends to Kafka.
+    ///
+    /// # Errors
+    /// The name is taken or no name.
+    pub fn kafka_producer(&mut self, config: KafkaProducerConfig) -> Result<NodeId, BuildError> {
+        let name = config.name.clone();
+        let node = Member::KafkaProducer(Box::new(KafkaProducer::new(config)));
+        let id = self.add(name, node)?;
+        self.system.producers.push(id);
         Ok(id)
     }
 

@@ -8,6 +8,7 @@ mod builder;
 pub mod text;
 mod value;
 
+use crate::client::kafka::KafkaProducer;
 use crate::client::kafka::consumer::KafkaConsumer;
 use crate::client::{Consumer, Handler, Producer, Script};
 use crate::kafka;
@@ -47,6 +48,8 @@ pub enum Member<H = Script> {
     Producer(Box<Producer>),
     /// An application that receives.
     Consumer(Box<Consumer<H>>),
+    /// An application that sends to Kafka.
+    KafkaProducer(Box<KafkaProducer>),
     /// An application that reads from Kafka.
     KafkaConsumer(Box<KafkaConsumer<H>>),
     /// A downstream service.
@@ -63,6 +66,7 @@ impl<H: Handler> Node for Member<H> {
             Member::KafkaController(node) => node.on(input, ctx),
             Member::Producer(node) => node.on(input, ctx),
             Member::Consumer(node) => node.on(input, ctx),
+            Member::KafkaProducer(node) => node.on(input, ctx),
             Member::KafkaConsumer(node) => node.on(input, ctx),
             Member::Service(node) => node.on(input, ctx),
         }
@@ -75,6 +79,7 @@ impl<H: Handler> Node for Member<H> {
             Member::KafkaController(node) => node.lose(loss, ctx),
             Member::Producer(node) => node.lose(loss, ctx),
             Member::Consumer(node) => node.lose(loss, ctx),
+            Member::KafkaProducer(node) => node.lose(loss, ctx),
             Member::KafkaConsumer(node) => node.lose(loss, ctx),
             Member::Service(node) => node.lose(loss, ctx),
         }
@@ -118,6 +123,14 @@ impl<H> Member<H> {
     pub fn as_consumer(&self) -> Option<&Consumer<H>> {
         match self {
             Member::Consumer(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// The application that sends to Kafka, if it is one.
+    pub fn as_kafka_producer(&self) -> Option<&KafkaProducer> {
+        match self {
+            Member::KafkaProducer(node) => Some(node),
             _ => None,
         }
     }

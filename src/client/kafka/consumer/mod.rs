@@ -187,7 +187,10 @@ impl<H: Handler> KafkaConsumer<H> {
                 Err(_) => self.give_up(ctx),
             },
             Event::Metadata => self.learnt(ctx),
-            Event::Up { .. } | Event::Written { .. } | Event::Rested { .. } => {}
+            Event::Up { .. }
+            | Event::Started { .. }
+            | Event::Written { .. }
+            | Event::Rested { .. } => {}
             Event::MetadataFailed => {}
         }
     }

@@ -22,6 +22,8 @@ mod outcome;
 mod sender;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod toy;
 mod txn;
 
 use std::collections::VecDeque;
@@ -499,9 +501,8 @@ impl KafkaProducer {
             if self.blocked.is_some() {
                 self.unblock(ctx);
             }
-            if self.config.pacing == Pacing::Window || !self.again.is_empty() {
-                self.fill(ctx);
-            } else if self.next_at <= ctx.now {
+            let due = self.next_at <= ctx.now;
+            if due || self.config.pacing == Pacing::Window || !self.again.is_empty() {
                 self.fill(ctx);
             }
         }

@@ -213,7 +213,7 @@ impl KafkaProducer {
     pub(super) fn take_txn(&mut self) -> Vec<(Record, bool)> {
         let over = std::mem::take(&mut self.txn);
         self.txn.number = over.number + 1;
-        let maybe = over.doubt && over.commit || over.stage == Stage::Ended && over.commit;
+        let maybe = over.commit && (over.doubt || over.stage == Stage::Ended);
         over.records.into_iter().map(|record| (record, maybe)).collect()
     }
 
@@ -231,8 +231,9 @@ impl KafkaProducer {
             ctx.disarm(Timer::KafkaClient(KafkaClientTimer::Send));
             self.link.close(ctx);
         } else if let Sending::Batching(client) = &mut self.client {
-            client.learn(tools!(self, ctx));
-            client.run(tools!(self, ctx));
+            let tools = tools!(self, ctx);
+            client.learn(tools);
+            client.run(tools);
         }
     }
 }

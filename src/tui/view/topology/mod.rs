@@ -177,6 +177,7 @@ fn about(model: &Model, world: &World, entity: Entity, glyphs: &Glyphs) -> [(Str
         Member::Broker(_)
         | Member::KafkaBroker(_)
         | Member::KafkaController(_)
+        | Member::KafkaProducer(_)
         | Member::KafkaConsumer(_) => [(String::new(), Role::Text), (String::new(), Role::Text)],
     }
 }
@@ -279,6 +280,7 @@ fn wires(
         Member::Broker(_)
         | Member::KafkaBroker(_)
         | Member::KafkaController(_)
+        | Member::KafkaProducer(_)
         | Member::KafkaConsumer(_)
         | Member::Service(_) => return,
     };
