@@ -14,6 +14,7 @@ pub mod group;
 pub mod log;
 pub mod partition;
 mod profile;
+mod replica;
 pub mod settings;
 mod version;
 

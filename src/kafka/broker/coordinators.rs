@@ -1,0 +1,328 @@
+//! The coordinators that live in a broker: one for each partition of an internal topic that it leads.
+//!
+//! Source: `CoordinatorRuntime` of Apache Kafka 4.1.1; `GroupCoordinatorService.onElection`,
+//! `onResignation`.
+
+use std::sync::Arc;
+
+use super::{Broker, Client, Delayed};
+use crate::kafka::config::TopicKind;
+use crate::kafka::coordinate::{Act, Coordinator, Desk, Stored, Ticket};
+use crate::kafka::group::GroupCoordinator;
+use crate::kafka::log::Origin;
+use crate::kafka::replica::Producing;
+use crate::kernel::{Ctx, NodeId};
+use crate::talk::kafka::{
+    Acks, Answer, Api, Batch, Body, Code, GroupId, Offset, ProducerIdentity, ProducerStamp,
+    Request, Response, TopicPartition, TxnId,
+};
+use crate::talk::{KafkaTimer, Mq, Msg, Parcel, Timer};
+
+/// The connection on which coordinators ask other brokers.
+pub(super) const LANE: u8 = 201;
+
+/// A coordinator in its place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Seat {
+    at: TopicPartition,
+    /// The leader epoch for which it was loaded.
+    epoch: u32,
+    groups: GroupCoordinator,
+}
+
+/// What became of something that a coordinator wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Outcome {
+    pub(super) at: TopicPartition,
+    pub(super) ticket: Ticket,
+    pub(super) result: Result<Offset, Code>,
+}
+
+/// A question that a coordinator asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Question {
+    correlation: u32,
+    to: NodeId,
+    at: TopicPartition,
+    ticket: Ticket,
+}
+
+impl Broker {
+    /// The coordinator of a partition, if it lives here.
+    pub fn group_coordinator(&self, at: TopicPartition) -> Option<&GroupCoordinator> {
+        self.seats.iter().find(|seat| seat.at == at).map(|seat| &seat.groups)
+    }
+
+    /// Has a coordinator do something, and carries out what it wants.
+    fn with_seat(
+        &mut self,
+        at: TopicPartition,
+        act: impl FnOnce(&mut GroupCoordinator, &mut Desk<'_, '_>),
+        ctx: &mut Ctx<'_, Mq>,
+    ) {
+        let Some(seat) = self.seats.iter_mut().find(|seat| seat.at == at) else { return };
+        let image = Arc::clone(&self.image);
+        let mut acts = Vec::new();
+        act(&mut seat.groups, &mut Desk::new(ctx, &image, &mut acts));
+        self.carry_out(at, acts, ctx);
+    }
+
+    fn carry_out(&mut self, at: TopicPartition, acts: Vec<Act>, ctx: &mut Ctx<'_, Mq>) {
+        for act in acts {
+            match act {
+                Act::Respond { client, answer } => self.respond(client, answer, ctx),
+                Act::Write { partition, record, producer, ticket } => {
+                    self.write(partition, record, producer, ticket, ctx);
+                }
+                Act::Ask { to, api, ticket } => {
+                    self.questions_asked += 1;
+                    let correlation = self.questions_asked;
+                    self.questions.push(Question { correlation, to, at, ticket });
+                    let request = Request { lane: LANE, correlation, api };
+                    ctx.send(to, Msg::KafkaRequest(Box::new(request)));
+                }
+            }
+        }
+    }
+
+    /// Appends a coordinator's record with `acks=all`.
+    fn write(
+        &mut self,
+        at: TopicPartition,
+        record: Parcel,
+        producer: Option<ProducerIdentity>,
+        ticket: Ticket,
+        ctx: &mut Ctx<'_, Mq>,
+    ) {
+        let stamp = producer.map(|it| ProducerStamp {
+            id: it.id,
+            epoch: it.epoch,
+            base_sequence: 0,
+            transactional: true,
+        });
+        let guard = stamp.and_then(|stamp| self.guard(at, stamp, ctx));
+        let body = Body::Internal(record);
+        let batch = Batch { base_offset: 0, leader_epoch: 0, producer: stamp, body };
+        let origin = Origin::Coordinator { guard };
+        let (base, required) = match self.append(at, batch, Acks::All, origin, ctx) {
+            Ok((written, end)) => (written.base_offset, end),
+            Err(code) => {
+                return self.outcomes.push(Outcome { at, ticket, result: Err(code) });
+            }
+        };
+        let timeout = self.config.settings.offsets_commit_timeout;
+        let Some(replica) = self.replicas.get_mut(at) else { return };
+        if let Some(result) = replica.reached(required) {
+            let result = result.map(|()| base);
+            return self.outcomes.push(Outcome { at, ticket, result });
+        }
+        let slot = self.purgatory.put(Delayed::Internal { at, ticket, base });
+        replica.producing.push_back(Producing { required, slot, place: 0 });
+        ctx.arm(Timer::Kafka(KafkaTimer::Delayed(slot.into())), timeout);
+    }
+
+    /// The coordinator of a transaction has seen to it that it is open.
+    pub(super) fn guard(
+        &mut self,
+        at: TopicPartition,
+        stamp: ProducerStamp,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Option<crate::kafka::log::Guard> {
+        let version_2 = self.config.profile.transaction_version >= 2;
+        let replica = self.replicas.get_mut(at)?;
+        let log = &mut replica.log;
+        if !log.config().verify_transactions {
+            return None;
+        }
+        log.begin_verification(stamp, version_2, ctx.now).ok().flatten()
+    }
+
+    /// Tells a coordinator what became of its record.
+    pub(super) fn tell_outcome(&mut self, outcome: Outcome, ctx: &mut Ctx<'_, Mq>) {
+        let Outcome { at, ticket, result } = outcome;
+        self.with_seat(at, |it, desk| it.on_written(ticket, result, desk), ctx);
+    }
+
+    /// A marker in a partition is committed.
+    pub(super) fn tell_marker(
+        &mut self,
+        at: TopicPartition,
+        producer: ProducerIdentity,
+        commit: bool,
+        ctx: &mut Ctx<'_, Mq>,
+    ) {
+        self.with_seat(at, |it, desk| it.on_marker(producer, commit, desk), ctx);
+    }
+
+    /// Takes a request for a coordinator.
+    pub(super) fn coordinate(&mut self, client: Client, api: Api, ctx: &mut Ctx<'_, Mq>) {
+        let at = match (group_of(&api), txn_of(&api)) {
+            (Some(group), _) => self.config.group_partition(group),
+            (None, Some(txn)) => self.config.txn_partition(txn),
+            (None, None) => None,
+        };
+        match at.filter(|at| self.seats.iter().any(|seat| seat.at == *at)) {
+            Some(at) => self.with_seat(at, |it, desk| it.on_request(client, api, desk), ctx),
+            None => {
+                let answer = refusal(&api, Code::NotCoordinator);
+                self.respond(client, answer, ctx);
+            }
+        }
+    }
+
+    pub(super) fn coordinators_timer(&mut self, timer: KafkaTimer, ctx: &mut Ctx<'_, Mq>) {
+        let at = match timer {
+            KafkaTimer::Join(group)
+            | KafkaTimer::Sync(group)
+            | KafkaTimer::Session(group, _)
+            | KafkaTimer::Member(group, _)
+            | KafkaTimer::Lock(group, _) => self.config.group_partition(group),
+            KafkaTimer::TxnMarkers(txn) => self.config.txn_partition(txn),
+            _ => None,
+        };
+        match at {
+            Some(at) => self.with_seat(at, |it, desk| it.on_timer(timer, desk), ctx),
+            None => {
+                for at in self.seats.iter().map(|seat| seat.at).collect::<Vec<_>>() {
+                    self.with_seat(at, |it, desk| it.on_timer(timer, desk), ctx);
+                }
+            }
+        }
+    }
+
+    /// Another broker answers a coordinator's question.
+    pub(super) fn question_answered(
+        &mut self,
+        from: NodeId,
+        response: Response,
+        ctx: &mut Ctx<'_, Mq>,
+    ) {
+        let asked = |it: &Question| it.to == from && it.correlation == response.correlation;
+        if let Some(place) = self.questions.iter().position(asked) {
+            let Question { at, ticket, .. } = self.questions.remove(place);
+            let answer = Some(response.answer);
+            self.with_seat(at, |it, desk| it.on_answer(ticket, answer, desk), ctx);
+        }
+    }
+
+    pub(super) fn questions_lost(&mut self, peer: NodeId, ctx: &mut Ctx<'_, Mq>) {
+        let lost = self.questions.extract_if(.., |it| it.to == peer).collect::<Vec<_>>();
+        for Question { at, ticket, .. } in lost {
+            self.with_seat(at, |it, desk| it.on_answer(ticket, None, desk), ctx);
+        }
+    }
+
+    /// A partition of an internal topic has a leader, perhaps another one than before.
+    pub(super) fn seat(&mut self, at: TopicPartition, ctx: &mut Ctx<'_, Mq>) {
+        if self.config.spec(at.topic).is_none_or(|spec| spec.kind != TopicKind::Offsets) {
+            return;
+        }
+        let place = self.seats.iter().position(|seat| seat.at == at);
+        let replica = self.replicas.get(at).filter(|it| it.leading().is_some());
+        let epoch = replica.map(|it| it.leader_epoch);
+        if place.map(|place| self.seats[place].epoch) == epoch {
+            return;
+        }
+        if place.is_some() {
+            self.with_seat(at, |it, desk| it.unload(desk), ctx);
+            self.seats.retain(|seat| seat.at != at);
+        }
+        let Some(epoch) = epoch else { return };
+        let groups = GroupCoordinator::new(self.config.clone(), at);
+        self.seats.push(Seat { at, epoch, groups });
+        let batches: Vec<Batch> = self.batches(at).cloned().collect();
+        let records = batches.iter().filter_map(|batch| Some((batch.base_offset, stored(batch)?)));
+        self.with_seat(at, |it, desk| it.load(records, desk), ctx);
+    }
+
+    /// The metadata is new.
+    pub(super) fn tell_coordinators(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        for at in self.seats.iter().map(|seat| seat.at).collect::<Vec<_>>() {
+            self.with_seat(at, |it, desk| it.on_image(desk), ctx);
+        }
+    }
+}
+
+fn stored(batch: &Batch) -> Option<Stored<'_>> {
+    let producer = batch.producer.map(|it| ProducerIdentity { id: it.id, epoch: it.epoch });
+    match &batch.body {
+        Body::Internal(parcel) => Some(Stored::Record(parcel, producer)),
+        Body::Marker { commit, .. } => {
+            Some(Stored::Marker { producer: producer?, commit: *commit })
+        }
+        Body::Records(_) | Body::Compacted { .. } => None,
+    }
+}
+
+fn group_of(api: &Api) -> Option<GroupId> {
+    match api {
+        Api::JoinGroup(it) => Some(it.group),
+        Api::SyncGroup(it) => Some(it.group),
+        Api::Heartbeat { group, .. } | Api::OffsetFetch { group, .. } => Some(*group),
+        Api::LeaveGroup(it) => Some(it.group),
+        Api::OffsetCommit(it) => Some(it.group),
+        Api::ConsumerGroupHeartbeat(it) | Api::ShareGroupHeartbeat(it) => Some(it.group),
+        Api::TxnOffsetCommit(it) => Some(it.group),
+        _ => None,
+    }
+}
+
+fn txn_of(api: &Api) -> Option<TxnId> {
+    match api {
+        Api::InitProducerId(it) => it.txn,
+        Api::AddPartitionsToTxn(it) => Some(it.txn),
+        Api::AddOffsetsToTxn { txn, .. } => Some(*txn),
+        Api::EndTxn(it) => Some(it.txn),
+        _ => None,
+    }
+}
+
+/// What a broker answers to a request for a coordinator that does not live here.
+fn refusal(api: &Api, code: Code) -> Answer {
+    let each =
+        |partitions: &[TopicPartition]| partitions.iter().map(|at| (*at, Err(code))).collect();
+    match api {
+        Api::JoinGroup(join) => Answer::JoinGroup(Box::new(crate::talk::kafka::Joined {
+            error: Some(code),
+            generation: -1,
+            protocol: Default::default(),
+            leader: Default::default(),
+            member: join.member.clone(),
+            skip_assignment: false,
+            members: Vec::new(),
+        })),
+        Api::SyncGroup(_) => Answer::SyncGroup(Err(code)),
+        Api::Heartbeat { .. } => Answer::Heartbeat(Err(code)),
+        Api::LeaveGroup(_) => Answer::LeaveGroup(Err(code)),
+        Api::OffsetFetch { .. } => Answer::OffsetFetch(Err(code)),
+        Api::OffsetCommit(it) => {
+            Answer::OffsetCommit(it.offsets.iter().map(|(at, _)| (*at, Err(code))).collect())
+        }
+        Api::TxnOffsetCommit(it) => {
+            Answer::TxnOffsetCommit(it.offsets.iter().map(|(at, _)| (*at, Err(code))).collect())
+        }
+        Api::ConsumerGroupHeartbeat(it) | Api::ShareGroupHeartbeat(it) => {
+            Answer::ConsumerGroupHeartbeat(Box::new(crate::talk::kafka::ConsumerBeaten {
+                error: Some(code),
+                member: it.member.clone(),
+                epoch: it.epoch,
+                interval: crate::kernel::Span::ZERO,
+                assignment: None,
+            }))
+        }
+        Api::InitProducerId(_) => Answer::InitProducerId(Err(code)),
+        Api::AddPartitionsToTxn(it) => Answer::AddPartitionsToTxn(each(&it.partitions)),
+        Api::AddOffsetsToTxn { .. } => Answer::AddOffsetsToTxn(Err(code)),
+        Api::EndTxn(_) => Answer::EndTxn(Err(code)),
+        Api::ShareFetch(it) => {
+            Answer::ShareFetch(it.partitions.iter().map(|at| (*at, Err(code))).collect())
+        }
+        Api::ShareAcknowledge(it) => Answer::ShareAcknowledge(
+            it.acknowledgements.iter().map(|(at, _)| (*at, Err(code))).collect(),
+        ),
+        Api::WriteTxnMarkers(markers) => Answer::WriteTxnMarkers(
+            markers.iter().flat_map(|it| &it.partitions).map(|at| (*at, Err(code))).collect(),
+        ),
+        _ => Answer::FindCoordinator(Err(code)),
+    }
+}
