@@ -239,6 +239,12 @@ impl<T: Clone> Link<T> {
         if self.metadata.wanted && !self.metadata.asked && !hope {
             self.metadata_failed(ctx);
         }
+        let waits = |it: &Lookup| it.wanted && !it.asked && it.not_before <= ctx.now;
+        let waiting: Vec<Coordinated> =
+            self.lookups.iter().filter(|it| !hope && waits(it)).map(|it| it.of).collect();
+        for of in waiting {
+            self.lookup_failed(of, ctx);
+        }
     }
 
     pub(super) fn coordinator_answered(

@@ -118,6 +118,12 @@ pub(super) struct Batching {
     pub(super) identity: Option<ProducerIdentity>,
     /// The identity was asked for.
     pub(super) identity_asked: bool,
+    /// It is not asked for again before.
+    pub(super) ask_after: Time,
+    /// Partitions are not added to the transaction again before.
+    pub(super) add_after: Time,
+    /// `send` waits for room: nothing lingers.
+    pub(super) exhausted: bool,
     /// The epoch must grow before anything else is sent.
     pub(super) bump: bool,
     /// Everything is to be sent without lingering.
@@ -156,6 +162,9 @@ impl Batching {
             last_number: 0,
             identity: None,
             identity_asked: false,
+            ask_after: Time::ZERO,
+            add_after: Time::ZERO,
+            exhausted: false,
             bump: false,
             flushing: false,
             ready_at: None,
@@ -163,6 +172,11 @@ impl Batching {
             turn: 0,
             done: VecDeque::new(),
         }
+    }
+
+    /// Numbers and draws go on from those of the client before.
+    pub(super) fn go_on_from(&mut self, old: &Batching) {
+        (self.last_number, self.picks) = (old.last_number, old.picks);
     }
 
     /// Metadata arrived.
@@ -250,7 +264,8 @@ impl Batching {
             Full::Fails { messages } => (1, u64::from(messages)),
             Full::Blocks { .. } | Full::Never => (0, u64::MAX),
         };
-        if cost > 0 && self.held + cost > most {
+        self.exhausted = cost > 0 && self.held + cost > most;
+        if self.exhausted {
             return Appended::NoRoom;
         }
         self.held += cost;

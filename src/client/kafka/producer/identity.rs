@@ -22,6 +22,9 @@ impl Batching {
         if self.identity_asked || self.identity.is_some() && !self.bump {
             return !self.identity_asked;
         }
+        if self.ask_after > tools.ctx.now {
+            return false;
+        }
         let txn = tools.config.transaction.as_ref();
         let broker = match txn {
             Some(txn) => {
@@ -57,19 +60,14 @@ impl Batching {
                 self.run(tools);
                 None
             }
-            Some(Err(code)) if code.is_retriable() => {
+            Some(Err(code)) if !code.is_retriable() => Some(code),
+            failed => {
+                let code = failed.and_then(Result::err).unwrap_or(Code::NotCoordinator);
                 self.doubt_coordinator(code, tools);
                 // `Ready` runs the sender, which asks again.
                 let wait = tools.config.backoff.first;
-                self.ready_at = Some(tools.ctx.now + wait);
-                tools.ctx.arm(Timer::KafkaClient(KafkaClientTimer::Ready), wait);
-                None
-            }
-            Some(Err(code)) => Some(code),
-            None => {
-                self.doubt_coordinator(Code::NotCoordinator, tools);
-                self.ready_at = Some(tools.ctx.now + tools.config.backoff.first);
-                let wait = tools.config.backoff.first;
+                self.ask_after = tools.ctx.now + wait;
+                self.ready_at = Some(self.ask_after);
                 tools.ctx.arm(Timer::KafkaClient(KafkaClientTimer::Ready), wait);
                 None
             }
@@ -95,6 +93,9 @@ impl Batching {
         if self.queues[at].added || txn.version_2 {
             self.queues[at].added = true;
             return true;
+        }
+        if self.add_after > tools.ctx.now {
+            return false;
         }
         let asked = tools.link.unanswered().any(|ask| matches!(ask, Ask::AddPartitions(_)));
         let (Some(broker), Some(producer), false) =

@@ -46,6 +46,8 @@ pub(super) struct Calls {
     draws: u64,
     pub(super) identity: Option<ProducerIdentity>,
     identity_asked: bool,
+    /// It is not asked for again before.
+    ask_after: Time,
     /// `producerSequence`, by partition.
     sequences: Vec<u32>,
     /// `brokerMutexLocks`.
@@ -103,10 +105,16 @@ impl Calls {
             draws: 0,
             identity: None,
             identity_asked: false,
+            ask_after: Time::ZERO,
             sequences: Vec::new(),
             locks: Vec::new(),
             done: VecDeque::new(),
         }
+    }
+
+    /// Numbers and draws go on from those of the client before.
+    pub(super) fn go_on_from(&mut self, old: &Calls) {
+        (self.last, self.draws) = (old.last, old.draws);
     }
 
     /// The application calls `send`.
@@ -132,13 +140,14 @@ impl Calls {
     }
 
     fn is_ready(&mut self, tools: &mut Tools<'_, '_>) -> bool {
-        if self.count == 0 {
+        if tools.link.image().is_none() {
             tools.link.refresh(tools.ctx);
             return false;
         }
         if tools.config.idempotence && self.identity.is_none() {
             let broker = tools.link.connected().next();
-            if let Some(broker) = broker.filter(|_| !self.identity_asked) {
+            let may_ask = !self.identity_asked && self.ask_after <= tools.ctx.now;
+            if let Some(broker) = broker.filter(|_| may_ask) {
                 self.identity_asked = true;
                 let init = InitProducer { txn: None, timeout: Span::ZERO, current: None };
                 let api = Api::InitProducerId(init);
@@ -159,8 +168,12 @@ impl Calls {
         if let Some(Ok(identity)) = answer {
             self.identity = Some(identity);
             self.sequences.clear();
+            self.run(tools);
+        } else {
+            let wait = tools.config.backoff.first;
+            self.ask_after = tools.ctx.now + wait;
+            tools.ctx.arm(Timer::KafkaClient(KafkaClientTimer::Ready), wait);
         }
-        self.run(tools);
     }
 
     /// Metadata arrived, or could not be had.
@@ -218,7 +231,11 @@ impl Calls {
     // ── an attempt ──
 
     fn attempt(&mut self, at: usize, tools: &mut Tools<'_, '_>) {
-        let Some(count) = NonZeroU32::new(self.count.into()) else { return };
+        let Some(count) = NonZeroU32::new(self.count.into()) else {
+            // KafkaJSMetadataNotLoaded: "Producing to topic without metadata"
+            let number = self.calls[at].number;
+            return self.again(number, Why::Code(Code::UnknownTopicOrPartition), tools);
+        };
         let records = self.calls[at].records.clone();
         let mut by_partition: Vec<(u16, Vec<Record>)> = Vec::new();
         for record in &*records {

@@ -77,7 +77,7 @@ impl Batching {
             }
             Some(_) => Some(Time::ZERO),
             None if queue.open.is_empty() => None,
-            None if self.flushing => Some(Time::ZERO),
+            None if self.flushing || self.exhausted => Some(Time::ZERO),
             None => Some(queue.open_since + tools.config.linger),
         }
     }

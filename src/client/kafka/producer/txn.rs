@@ -7,7 +7,7 @@ use super::outcome::{Ask, Done, How, Tools};
 use super::sender::is_fatal;
 use super::{KafkaProducer, OnFenced, Sending, tools};
 use crate::client::kafka::link::{Coordinated, Lane};
-use crate::kernel::{Ctx, Site, Span};
+use crate::kernel::{Ctx, Site, Span, Time};
 use crate::talk::kafka::{Answer, Api, Code, EndTxn, ProducerIdentity, Record};
 use crate::talk::{KafkaClientTimer, Mq, Rate, Timer};
 
@@ -25,6 +25,8 @@ pub(super) struct Txn {
     doubt: bool,
     /// How many there were before.
     number: u64,
+    /// `EndTxn` is not sent again before.
+    not_before: Time,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,13 +84,21 @@ impl KafkaProducer {
     /// Records of it have an outcome.
     pub(super) fn txn_outcome(&mut self, done: &Done, ctx: &mut Ctx<'_, Mq>) {
         if done.how != How::Confirmed {
-            self.txn.failed = true;
             if done.fatal {
                 return self.fenced(ctx);
             }
-            if matches!(self.txn.stage, Stage::Open | Stage::Working) {
-                self.flush_txn(ctx);
-            }
+            self.txn_failed(ctx);
+        }
+    }
+
+    /// A record of it failed: the application gives it up and aborts it.
+    pub(super) fn txn_failed(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        if self.config.transaction.is_none() {
+            return;
+        }
+        self.txn.failed = true;
+        if matches!(self.txn.stage, Stage::Open | Stage::Working) {
+            self.flush_txn(ctx);
         }
     }
 
@@ -107,7 +117,7 @@ impl KafkaProducer {
                 return self.end_txn(None, ctx);
             }
         }
-        if self.txn.stage != Stage::Ending {
+        if self.txn.stage != Stage::Ending || self.txn.not_before > ctx.now {
             return;
         }
         let (of, Some(producer)) = (Coordinated::Txn(txn.id), client.identity) else { return };
@@ -143,6 +153,7 @@ impl KafkaProducer {
                     // `ADD_PARTITIONS_RETRY_BACKOFF_MS`
                     let wait = Span::from_millis(20);
                     client.ready_at = Some(ctx.now + wait);
+                    client.add_after = ctx.now + wait;
                     ctx.arm(Timer::KafkaClient(KafkaClientTimer::Ready), wait);
                     return;
                 }
