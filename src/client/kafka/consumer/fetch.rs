@@ -21,6 +21,8 @@ const QUEUED_MIN_MESSAGES: u64 = 100_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Fetching {
     under_way: Vec<Asked>,
+    /// Something has changed about what can be fetched, or about which positions are known.
+    pub(super) look: bool,
     /// For the next request.
     spare: Vec<(TopicPartition, Offset, u32)>,
 }
@@ -53,6 +55,11 @@ impl Fetching {
 }
 
 impl<H: Handler> KafkaConsumer<H> {
+    /// How many partitions its topics have, as far as is known.
+    pub(super) fn partitions_of_topics(&self) -> u32 {
+        self.config.topics.iter().map(|topic| u32::from(self.link.partitions(*topic))).sum()
+    }
+
     /// Sends a fetch to every broker that leads a partition of which more is wanted. Java wants more
     /// of a partition of which nothing is buffered, librdkafka of one whose queue is not full.
     pub(super) fn send_fetches(&mut self, ctx: &mut Ctx<'_, Mq>) {

@@ -256,6 +256,7 @@ impl<H: Handler> KafkaConsumer<H> {
 
     /// Metadata came.
     pub(super) fn learnt(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        self.topics_changed(ctx);
         if self.is_kafkajs() {
             self.js_learnt(ctx);
         }

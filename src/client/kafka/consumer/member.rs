@@ -53,6 +53,8 @@ pub struct Member {
     pub(super) assignor: Option<Assignor>,
     /// It computes the assignment.
     pub(super) leads: bool,
+    /// How many partitions its topics had when it joined.
+    partitions: u32,
     /// What it was given last, and in which generation: the sticky assignor asks.
     given: (Vec<TopicPartition>, i32),
     /// It is to join again.
@@ -82,6 +84,7 @@ impl Default for Member {
             generation: -1,
             assignor: None,
             leads: false,
+            partitions: 0,
             given: (Vec::new(), -1),
             rejoin: false,
             lost: false,
@@ -191,6 +194,9 @@ impl<H: Handler> KafkaConsumer<H> {
         self.member.rejoin = false;
         self.member.turn = self.member.turn.wrapping_add(1);
         self.member.phase = Phase::Seeking;
+        if !self.knows_topics(ctx) {
+            return;
+        }
         let protocols = config.assignors.iter().map(|assignor| {
             let (owned, generation) = match assignor {
                 Assignor::CooperativeSticky => {
@@ -216,6 +222,28 @@ impl<H: Handler> KafkaConsumer<H> {
         let ask = Ask::Join(self.member.turn);
         if self.ask_coordinator(ask, Api::JoinGroup(Box::new(join)), ctx) {
             self.member.phase = Phase::Joining;
+        }
+    }
+
+    /// Whether there is metadata: whoever leads needs them for the assignment.
+    fn knows_topics(&mut self, ctx: &mut Ctx<'_, Mq>) -> bool {
+        let knows = self.link.image().is_some();
+        if !knows {
+            self.link.refresh(ctx);
+        }
+        knows
+    }
+
+    /// Metadata came. The leader of a group has it join again when a topic has more partitions.
+    ///
+    /// Source: `ConsumerCoordinator.rejoinNeededOrPending` of Apache Kafka 4.1.1.
+    pub(super) fn topics_changed(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        if self.member.phase == Phase::Seeking {
+            self.join_group(ctx);
+        }
+        let stable = self.member.phase == Phase::Stable && self.member.leads;
+        if stable && !self.is_kafkajs() && self.member.partitions != self.partitions_of_topics() {
+            self.member.rejoin = true;
         }
     }
 
@@ -248,6 +276,7 @@ impl<H: Handler> KafkaConsumer<H> {
                 self.member.assignor = self.config.assignors.iter().find(named).copied();
                 self.member.leads = joined.leader == self.member.id;
                 self.member.phase = Phase::Syncing;
+                self.member.partitions = self.partitions_of_topics();
                 let assignments = if self.member.leads && !joined.skip_assignment {
                     self.assign(&joined.members)
                 } else {
@@ -310,8 +339,11 @@ impl<H: Handler> KafkaConsumer<H> {
                 self.member.given = (assigned.clone(), self.member.generation);
                 self.member.target = Some(assigned);
                 self.member.phase = Phase::Stable;
-                self.member.last_beat = ctx.now;
                 self.member.beating = false;
+                if !self.is_kafkajs() {
+                    // KafkaJS counts from when the consumer was made (`lastRequest`)
+                    self.member.last_beat = ctx.now;
+                }
                 if self.config.client.consumer.heartbeats == Heartbeats::FromThread {
                     let interval = self.config.heartbeat_interval;
                     ctx.arm(Timer::KafkaClient(KafkaClientTimer::Heartbeat), interval);
@@ -452,6 +484,9 @@ impl<H: Handler> KafkaConsumer<H> {
                 self.member.id = format!("{}-{lives}.{ids}", self.config.name).into();
             }
             self.member.phase = Phase::Seeking;
+            if !self.knows_topics(ctx) {
+                return;
+            }
         }
         let owned: Vec<TopicPartition> = self.places.iter().map(|place| place.at).collect();
         let mut beat = self.unchanged();
@@ -488,6 +523,10 @@ impl<H: Handler> KafkaConsumer<H> {
                     self.member.target = Some(assignment);
                 }
                 ctx.arm(Timer::KafkaClient(KafkaClientTimer::Heartbeat), answer.interval);
+                let told = self.member.told.iter().flatten().copied();
+                if !told.eq(self.places.iter().map(|place| place.at)) {
+                    self.beat_848(ctx); // it has changed while the heartbeat was on its way
+                }
             }
             Some(Code::FencedMemberEpoch) => self.member.is_fenced(),
             Some(Code::UnknownMemberId) => self.member.is_fenced(),

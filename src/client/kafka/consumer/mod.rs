@@ -178,6 +178,7 @@ impl<H> KafkaConsumer<H> {
 
 impl<H: Handler> KafkaConsumer<H> {
     fn heard(&mut self, event: Event<Ask>, ctx: &mut Ctx<'_, Mq>) {
+        self.fetching.look = true;
         match event {
             Event::Answer { broker, tag, answer } => self.answered(broker, tag, answer, ctx),
             Event::Failed { broker, tag, .. } => self.unanswered(broker, tag, ctx),
@@ -259,6 +260,7 @@ impl<H: Handler> Node for KafkaConsumer<H> {
                 Input::Order(Order::Kafka(KafkaOrder::Seek(to))) => self.seek_all(to, ctx),
                 Input::Order(Order::Kafka(KafkaOrder::PauseFetching(paused))) => {
                     self.places.iter_mut().for_each(|place| place.paused = paused);
+                    self.fetching.look = true;
                 }
                 Input::Stop => self.stop_now(ctx),
                 _ => {}

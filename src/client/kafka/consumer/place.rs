@@ -118,6 +118,7 @@ impl<H: Handler> KafkaConsumer<H> {
         ctx: &mut Ctx<'_, Mq>,
     ) {
         self.moves = self.moves.wrapping_add(1);
+        self.fetching.look = true;
         let (group, moves) = (self.config.group, self.moves);
         self.fetched.retain(|chunk| chunk.at != at);
         let Some(place) = self.place_mut(at) else { return };
@@ -148,6 +149,7 @@ impl<H: Handler> KafkaConsumer<H> {
 
     fn reset(&mut self, at: TopicPartition, to: ListOffset, why: Moved) {
         self.moves = self.moves.wrapping_add(1);
+        self.fetching.look = true;
         let moves = self.moves;
         self.fetched.retain(|chunk| chunk.at != at);
         if let Some(place) = self.place_mut(at) {
@@ -214,7 +216,8 @@ impl<H: Handler> KafkaConsumer<H> {
 
     fn ask_committed(&mut self, partitions: Vec<TopicPartition>, ctx: &mut Ctx<'_, Mq>) {
         let asked = partitions.clone();
-        let api = Api::OffsetFetch { group: self.config.group, require_stable: true, partitions };
+        let require_stable = !self.is_kafkajs(); // which speaks versions 1 to 4
+        let api = Api::OffsetFetch { group: self.config.group, require_stable, partitions };
         if self.ask_coordinator(Ask::Committed, api, ctx) {
             for place in self.places.iter_mut().filter(|place| asked.contains(&place.at)) {
                 place.known = Known::AskedCommitted;

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use super::commit::{By, CommitError};
 use super::member::Phase;
 use super::run::End;
-use super::{CommitWhen, KafkaConsumer, OnFailure};
+use super::{CommitWhen, GroupProtocol, KafkaConsumer, OnFailure};
 use crate::client::handler::Handler;
 use crate::kafka::clients::Family;
 use crate::kernel::{Ctx, Span, Time};
@@ -23,8 +23,10 @@ pub(super) struct App {
     does: Does,
     /// What `poll` returned and is not handled so far.
     polled: VecDeque<(TopicPartition, Offset, Record)>,
-    /// The timer for `max.poll.interval.ms` runs.
+    /// The timer for `max.poll.interval.ms` runs. It is not moved with every poll: when it goes off
+    /// it looks at the last one.
     watched: bool,
+    last_poll: Time,
     /// It does not ask again before.
     pub(super) not_before: Time,
 }
@@ -68,16 +70,15 @@ impl<H: Handler> KafkaConsumer<H> {
             }
         }
         let polls = matches!(self.app.does, Does::Polls | Does::Closes);
-        if polls && self.app.watched {
-            ctx.disarm(MAX_POLL);
-        } else if !polls && !self.app.watched && self.joined && !self.dead {
+        if !polls && !self.app.watched && !self.dead {
             ctx.arm(MAX_POLL, self.config.max_poll_interval);
+            self.app.watched = true;
         }
-        self.app.watched = !polls;
     }
 
     /// One poll. Returns whether it brought anything.
     fn poll(&mut self, ctx: &mut Ctx<'_, Mq>) -> bool {
+        self.app.last_poll = ctx.now;
         if self.leaving {
             self.app.does = Does::Closes;
             return true;
@@ -94,9 +95,13 @@ impl<H: Handler> KafkaConsumer<H> {
         if !may_read {
             return false;
         }
-        self.locate(ctx);
+        if self.fetching.look {
+            self.locate(ctx);
+        }
         self.collect(ctx);
-        self.send_fetches(ctx);
+        if std::mem::take(&mut self.fetching.look) {
+            self.send_fetches(ctx);
+        }
         if self.app.polled.is_empty() {
             return false;
         }
@@ -136,6 +141,7 @@ impl<H: Handler> KafkaConsumer<H> {
             place.stored = Some(place.position);
             if chunk.is_spent() {
                 self.fetched.remove(passed);
+                self.fetching.look = true;
             }
         }
     }
@@ -255,18 +261,28 @@ impl<H: Handler> KafkaConsumer<H> {
 
     /// `max.poll.interval.ms` has passed since the last poll: the background thread leaves the group.
     pub(super) fn polled_too_late(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        self.app.watched = false;
         if self.is_kafkajs() || matches!(self.app.does, Does::Polls | Does::Closes) {
             return;
         }
-        if self.member.phase == Phase::Stable {
+        let since = ctx.now.since(self.app.last_poll);
+        if since < self.config.max_poll_interval {
+            let left = self.config.max_poll_interval.as_nanos() - since.as_nanos();
+            ctx.arm(MAX_POLL, Span::from_nanos(left));
+            self.app.watched = true;
+        } else if self.member.phase == Phase::Stable {
             self.leave_group(ctx);
-            self.member.is_thrown_out();
+            match self.config.protocol {
+                GroupProtocol::Classic => self.member.is_thrown_out(),
+                GroupProtocol::Consumer => self.member.is_fenced(),
+            }
         }
     }
 
     /// Ends the pauses that are over, and waits for those that are not.
     pub(super) fn resume_places(&mut self, ctx: &mut Ctx<'_, Mq>) {
         let now = ctx.now;
+        self.fetching.look = true;
         for place in &mut self.places {
             place.rests_until = place.rests_until.filter(|until| *until > now);
         }

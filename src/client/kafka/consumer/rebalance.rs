@@ -43,6 +43,7 @@ impl<H: Handler> KafkaConsumer<H> {
     pub(super) fn take_on(&mut self, given: &[TopicPartition], ctx: &mut Ctx<'_, Mq>) {
         let (group, generation) = (self.config.group, self.member.generation);
         self.moves = self.moves.wrapping_add(1);
+        self.fetching.look = true;
         for at in given {
             if self.place(*at).is_none() {
                 ctx.note(Note::Kafka(KafkaNote::Assigned { group, at: *at, generation }));

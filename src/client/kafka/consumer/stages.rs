@@ -3,6 +3,7 @@
 use super::run::{Awaits, End, Run};
 use super::{KafkaConsumer, OnFailure};
 use crate::client::handler::{Delivered, Handler, HandlerCtx, Load, Outcome, Produce, Role, Stage};
+use crate::kafka::clients::Family;
 use crate::kernel::{Ctx, NodeId, Site, Span};
 use crate::talk::kafka::{Offset, Record, TopicId, TopicPartition};
 use crate::talk::{
@@ -110,14 +111,19 @@ impl<H: Handler> KafkaConsumer<H> {
         let Some(run) = self.runs.get(slot) else { return Took::Failed };
         let (msg, call) = (run.msg(), call(slot, run.serial));
         match stage {
-            Stage::Work(dist) => {
+            Stage::Work(dist) | Stage::Compute(dist) => {
                 let span = ctx.span(site(run, "work", ctx.me), dist);
-                wait_for(slot, ctx.slowed(span), ctx)
-            }
-            Stage::Compute(dist) => {
-                let span = ctx.span(site(run, "work", ctx.me), dist);
-                ctx.work(span);
-                wait_for(slot, span.min(Span::from_nanos(1)), ctx)
+                if span.is_zero() {
+                    return Took::On;
+                }
+                let busy = matches!(stage, Stage::Compute(_));
+                if busy && self.config.client.family == Family::KafkaJs {
+                    ctx.work(span); // one thread for everything, heartbeats included
+                    ctx.arm(timer(slot), Span::ZERO);
+                } else {
+                    ctx.arm(timer(slot), ctx.slowed(span));
+                }
+                Took::Waits(Awaits::Work)
             }
             _ if !self.may_show(slot, ctx) => Took::Waits(Awaits::Turn),
             Stage::Effect { service } => {
@@ -315,12 +321,4 @@ impl<H: Handler> KafkaConsumer<H> {
 /// The number of a call that this run makes.
 pub(super) fn call(slot: u16, serial: u16) -> u32 {
     u32::from(slot) | (u32::from(serial) << 16)
-}
-
-fn wait_for(slot: u16, span: Span, ctx: &mut Ctx<'_, Mq>) -> Took {
-    if span.is_zero() {
-        return Took::On;
-    }
-    ctx.arm(timer(slot), span);
-    Took::Waits(Awaits::Work)
 }

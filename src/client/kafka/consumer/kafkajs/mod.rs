@@ -127,6 +127,8 @@ impl<H: Handler> KafkaConsumer<H> {
         let draws = self.runner.draws;
         let workers = vec![Worker::default(); self.config.concurrency.max(1).into()];
         self.runner = Runner { draws, workers, running: true, ..Runner::default() };
+        self.member.last_beat = ctx.now;
+        self.link.refresh(ctx);
         self.begin_join(JoinsFor::Start, ctx);
     }
 
@@ -184,10 +186,6 @@ impl<H: Handler> KafkaConsumer<H> {
                 }
             }
         }
-    }
-
-    pub(super) fn partitions_of_topics(&self) -> u32 {
-        self.config.topics.iter().map(|topic| u32::from(self.link.partitions(*topic))).sum()
     }
 
     /// `scheduleFetchManager()`: a new retrier, and its first attempt.
