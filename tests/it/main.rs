@@ -8,6 +8,7 @@ mod cluster;
 mod embedded;
 mod exhaustive;
 mod healthy;
+mod kafka_clients;
 mod mutants;
 mod reports;
 mod theory;
