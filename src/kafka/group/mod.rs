@@ -13,9 +13,15 @@ mod commit;
 mod consumer;
 mod offsets;
 mod pen;
+#[cfg(test)]
+mod properties;
 mod record;
 mod roster;
 pub mod share;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use classic::{ClassicGroup, State};
 pub use consumer::{ConsumerGroup, Phase, Protocol};

@@ -5,6 +5,8 @@
 
 mod partition;
 mod simple;
+#[cfg(test)]
+mod tests;
 
 pub use partition::{LockState, ShareLimits, SharePartition, ShareState};
 pub(super) use simple::simple;
