@@ -1,5 +1,6 @@
 //! What a Kafka consumer is told. Names follow the clients; where they differ, all are named.
 
+use super::txn::InTransaction;
 use crate::client::kafka::link::LinkConfig;
 use crate::client::script::Script;
 use crate::kafka::assign::Assignor;
@@ -56,6 +57,8 @@ pub struct KafkaConsumerConfig<H = Script> {
     pub auto_commit_threshold: Option<u64>,
     /// When it commits: `enable.auto.commit`, `autoCommit`, and what the application does.
     pub commit: CommitWhen,
+    /// With which transactions it commits; needed for [`CommitWhen::Transaction`].
+    pub transaction: Option<InTransaction>,
     /// How records are handed to the application.
     pub each: Each,
     /// `partitionsConsumedConcurrently` of KafkaJS; others have one thread.
@@ -128,6 +131,7 @@ impl<H> KafkaConsumerConfig<H> {
             auto_commit_interval: interval,
             auto_commit_threshold: None,
             commit: CommitWhen::Auto,
+            transaction: None,
             each: Each::Message,
             concurrency: 1,
             awaited: true,
@@ -187,6 +191,9 @@ pub enum CommitWhen {
     EachMessageAsync,
     /// The application commits after all that one poll, or one fetched batch, brought.
     EachBatch,
+    /// The application commits what one poll brought in a transaction, with what its handlers
+    /// produced (`sendOffsetsToTransaction`). Java and librdkafka.
+    Transaction,
     /// Never.
     Never,
 }

@@ -7,6 +7,7 @@ use super::place::Known;
 use super::produce::Copies;
 use super::run::Awaits;
 use super::stages::timer;
+use super::txn::Txn;
 use super::{GroupProtocol, KafkaConsumer};
 use crate::client::handler::{Handler, Stage};
 use crate::kernel::{Ctx, NodeId, Site, Span};
@@ -129,6 +130,7 @@ impl<H: Handler> KafkaConsumer<H> {
         self.runs.clear();
         self.failures.clear();
         self.copies = Copies::default();
+        self.txn = Txn::default();
         self.leaving = false;
     }
 
@@ -179,6 +181,10 @@ impl<H: Handler> KafkaConsumer<H> {
                 let ok = each.iter().all(|(_, one)| one.is_ok());
                 self.copy_answered(number, Some(ok), ctx);
             }
+            (Ask::AddPartition(number), Answer::AddPartitionsToTxn(each)) => {
+                self.copy_added(number, each.iter().all(|(_, one)| one.is_ok()), ctx);
+            }
+            (Ask::Txn, answer) => self.txn_answered(Some(answer), ctx),
             _ => {}
         }
     }
@@ -226,6 +232,8 @@ impl<H: Handler> KafkaConsumer<H> {
                 }
             }
             Ask::Leave => {}
+            Ask::AddPartition(number) => self.copy_added(number, false, ctx),
+            Ask::Txn => self.txn_answered(None, ctx),
             Ask::Committed => {
                 self.coordinator_gone(broker, ctx);
                 self.forget_question(Known::AskedCommitted, Known::Nothing);

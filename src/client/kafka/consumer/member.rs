@@ -11,8 +11,7 @@ use crate::kafka::assign::{self, Assignor};
 use crate::kafka::clients::Heartbeats;
 use crate::kernel::{Ctx, NodeId, Span, Time};
 use crate::talk::kafka::{
-    Api, Code, ConsumerBeat, ConsumerBeaten, Join, Joined, Leave, Protocol, Subscription, Sync,
-    TopicPartition,
+    Api, Code, ConsumerBeat, Join, Joined, Leave, Protocol, Subscription, Sync, TopicPartition,
 };
 use crate::talk::{KafkaClientTimer, Mq, Name, Timer};
 
@@ -39,6 +38,10 @@ pub enum Ask {
     Commit(u32),
     /// To produce a copy, with this number.
     Produce(u32),
+    /// To add the partition of this copy to the transaction.
+    AddPartition(u32),
+    /// Something else about the transaction.
+    Txn,
 }
 
 /// A membership, as its client sees it.
@@ -64,16 +67,16 @@ pub struct Member {
     /// What it is to own, when that is not what it owns.
     pub(super) target: Option<Vec<TopicPartition>>,
     /// How often it tried to join: answers to earlier attempts are not looked at.
-    turn: u32,
+    pub(super) turn: u32,
     /// When it last told the coordinator that it is there.
     pub(super) last_beat: Time,
     /// A heartbeat is on its way.
     pub(super) beating: bool,
     /// KIP-848: how long it waits between heartbeats; what it told the coordinator that it owns.
-    interval: Span,
-    told: Option<Vec<TopicPartition>>,
+    pub(super) interval: Span,
+    pub(super) told: Option<Vec<TopicPartition>>,
     /// How many ids it made for itself.
-    ids: u32,
+    pub(super) ids: u32,
 }
 
 impl Default for Member {
@@ -226,7 +229,7 @@ impl<H: Handler> KafkaConsumer<H> {
     }
 
     /// Whether there is metadata: whoever leads needs them for the assignment.
-    fn knows_topics(&mut self, ctx: &mut Ctx<'_, Mq>) -> bool {
+    pub(super) fn knows_topics(&mut self, ctx: &mut Ctx<'_, Mq>) -> bool {
         let knows = self.link.image().is_some();
         if !knows {
             self.link.refresh(ctx);
@@ -447,96 +450,6 @@ impl<H: Handler> KafkaConsumer<H> {
         }
         self.member.generation = -1;
         self.member.target = None;
-    }
-
-    // ── KIP-848 ──
-
-    /// A heartbeat that says nothing new.
-    fn unchanged(&self) -> ConsumerBeat {
-        ConsumerBeat {
-            group: self.config.group,
-            member: self.member.id.clone(),
-            epoch: self.member.generation,
-            instance: self.instance(),
-            rack: None,
-            rebalance_timeout: None,
-            topics: None,
-            assignor: None,
-            owned: None,
-        }
-    }
-
-    /// Sends the heartbeat that is everything in this protocol: joining with epoch 0, living, and
-    /// saying what it owns when that has changed.
-    pub(super) fn beat_848(&mut self, ctx: &mut Ctx<'_, Mq>) {
-        if self.member.beating {
-            return;
-        }
-        self.member.rejoin = false;
-        let joins = self.member.generation <= 0;
-        if joins {
-            self.member.turn = self.member.turn.wrapping_add(1);
-            self.member.generation = 0;
-            self.member.told = None;
-            if self.member.id.is_empty() {
-                self.member.ids += 1;
-                let (lives, ids) = (self.lives, self.member.ids);
-                self.member.id = format!("{}-{lives}.{ids}", self.config.name).into();
-            }
-            self.member.phase = Phase::Seeking;
-            if !self.knows_topics(ctx) {
-                return;
-            }
-        }
-        let owned: Vec<TopicPartition> = self.places.iter().map(|place| place.at).collect();
-        let mut beat = self.unchanged();
-        if joins {
-            beat.rebalance_timeout = Some(self.config.max_poll_interval);
-            beat.topics = Some(self.config.topics.clone());
-        }
-        if self.member.told.as_ref() != Some(&owned) {
-            beat.owned = Some(owned.clone());
-        }
-        let ask = Ask::Beat(self.member.turn);
-        if self.ask_coordinator(ask, Api::ConsumerGroupHeartbeat(Box::new(beat)), ctx) {
-            self.member.told = Some(owned);
-            self.member.beating = true;
-            self.member.last_beat = ctx.now;
-            if joins {
-                self.member.phase = Phase::Joining;
-            }
-        }
-    }
-
-    pub(super) fn on_beat_848(&mut self, turn: u32, answer: ConsumerBeaten, ctx: &mut Ctx<'_, Mq>) {
-        self.member.beating = false;
-        if turn != self.member.turn {
-            return;
-        }
-        match answer.error {
-            None => {
-                self.member.generation = answer.epoch;
-                self.member.phase = Phase::Stable;
-                self.member.interval = answer.interval;
-                if let Some(mut assignment) = answer.assignment {
-                    assignment.sort_unstable();
-                    self.member.target = Some(assignment);
-                }
-                ctx.arm(Timer::KafkaClient(KafkaClientTimer::Heartbeat), answer.interval);
-                let told = self.member.told.iter().flatten().copied();
-                if !told.eq(self.places.iter().map(|place| place.at)) {
-                    self.beat_848(ctx); // it has changed while the heartbeat was on its way
-                }
-            }
-            Some(Code::FencedMemberEpoch) => self.member.is_fenced(),
-            Some(Code::UnknownMemberId) => self.member.is_fenced(),
-            Some(code) if code.is_retriable() => {
-                self.link.forget_coordinator(self.group());
-                self.member.told = None;
-                self.link.look_for(self.group(), ctx);
-            }
-            Some(_) => self.give_up(ctx),
-        }
     }
 
     /// The coordinator is known.

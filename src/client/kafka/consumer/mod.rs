@@ -13,6 +13,7 @@
 //! *Simplified*: librdkafka's application has a rebalance callback, which is served when it polls;
 //! partitions have no preferred read replica; the application polls again at once.
 
+mod beat;
 mod buffer;
 mod commit;
 mod config;
@@ -28,6 +29,7 @@ mod run;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod txn;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -39,6 +41,7 @@ use self::place::Place;
 use self::poll::App;
 use self::produce::Copies;
 use self::run::Runs;
+use self::txn::Txn;
 use super::link::{Event, Link};
 use crate::client::handler::Handler;
 use crate::client::script::Script;
@@ -54,6 +57,7 @@ pub use config::{
     CommitWhen, Each, GroupProtocol, KafkaConsumerConfig, OnFailure, Reset, Thrown, assignor,
 };
 pub use run::{Awaits, Run};
+pub use txn::InTransaction;
 
 /// A Kafka consumer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -86,6 +90,7 @@ pub struct KafkaConsumer<H = Script> {
     /// How often handlers failed over each message that was not handled since.
     failures: BTreeMap<MessageId, u16>,
     copies: Copies,
+    txn: Txn,
     /// Something that others can see was done within this step.
     visible: bool,
 }
@@ -111,6 +116,7 @@ impl<H: Handler> KafkaConsumer<H> {
             runs: Runs::default(),
             failures: BTreeMap::new(),
             copies: Copies::default(),
+            txn: Txn::default(),
             visible: false,
             config: Constant::new(config),
         }

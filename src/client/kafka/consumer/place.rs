@@ -33,9 +33,9 @@ pub struct Place {
     /// What is committed, as far as it knows.
     pub(super) committed: Option<Offset>,
     /// The epoch of the last batch that was read.
-    read_epoch: Option<u32>,
+    pub(super) read_epoch: Option<u32>,
     /// The epoch of the leader in which the position was last found to be in the log.
-    valid_in: u32,
+    pub(super) valid_in: u32,
 }
 
 /// How far the position of a partition is known.

@@ -87,6 +87,9 @@ impl<H: Handler> KafkaConsumer<H> {
             ctx.arm(POLL, self.app.not_before.since(ctx.now));
             return false;
         }
+        if !self.may_poll_in_txn(ctx) {
+            return false;
+        }
         let may_read = self.rebalance(ctx);
         if self.dead {
             return false;
@@ -150,7 +153,8 @@ impl<H: Handler> KafkaConsumer<H> {
     fn handle_on(&mut self, ctx: &mut Ctx<'_, Mq>) -> bool {
         loop {
             let Some(&(at, offset, record)) = self.app.polled.front() else {
-                let all = self.config.commit == CommitWhen::EachBatch;
+                let all =
+                    matches!(self.config.commit, CommitWhen::EachBatch | CommitWhen::Transaction);
                 self.app.does = if all { Does::CommitsAll } else { Does::Polls };
                 return true;
             };
@@ -174,6 +178,12 @@ impl<H: Handler> KafkaConsumer<H> {
                         self.app.polled.pop_front();
                     }
                 },
+                Some(End::Threw(_)) if self.config.transaction.is_some() => {
+                    self.txn_fails();
+                    self.app.polled.clear();
+                    self.app.does = Does::CommitsAll;
+                    return true;
+                }
                 Some(End::Threw(_)) => {
                     // nobody catches it
                     ctx.note(Note::Died { msg: record.id });
@@ -221,6 +231,13 @@ impl<H: Handler> KafkaConsumer<H> {
 
     /// The application commits its positions.
     fn commit_all(&mut self, ctx: &mut Ctx<'_, Mq>) -> bool {
+        if self.config.commit == CommitWhen::Transaction {
+            if self.dead || !self.end_txn(ctx) {
+                return false;
+            }
+            self.app.does = Does::Polls;
+            return true;
+        }
         if !self.may_show(0, ctx) {
             return false;
         }

@@ -71,10 +71,11 @@ impl<H: Handler> KafkaConsumer<H> {
         }
         ctx.note(Note::Published { msg, copy: record.copy });
         record.timestamp = ctx.now;
+        let at = TopicPartition::new(what.topic, partition);
         let batch = Batch {
             base_offset: 0,
             leader_epoch: 0,
-            producer: None,
+            producer: self.stamp(at),
             body: Body::Records([record].into()),
         };
         self.copies.number = self.copies.number.wrapping_add(1);
@@ -82,11 +83,13 @@ impl<H: Handler> KafkaConsumer<H> {
             number: self.copies.number,
             msg,
             by: what.awaited.then_some(by),
-            at: TopicPartition::new(what.topic, partition),
+            at,
             batch,
             attempts: 0,
         });
-        if !self.send_copy(self.copies.under_way.len() - 1, ctx) {
+        let adds = self.adds(at, self.copies.number, ctx);
+        if !adds && !self.send_copy(self.copies.under_way.len() - 1, ctx) {
+            self.txn_fails();
             self.copies.under_way.pop();
             ctx.note(Note::Refused { msg });
             return Took::Failed;
@@ -103,9 +106,42 @@ impl<H: Handler> KafkaConsumer<H> {
             return false;
         };
         let timeout = self.config.client.producer.request_timeout;
-        let request = Request { acks: Acks::All, timeout, txn: None, batches: vec![(at, batch)] };
+        let txn = self.config.transaction.map(|txn| txn.id);
+        let request = Request { acks: Acks::All, timeout, txn, batches: vec![(at, batch)] };
         self.link.send(leader, Lane::Main, Ask::Produce(number), Api::Produce(request), None, ctx);
         true
+    }
+
+    /// Whether copies are on their way.
+    pub(super) fn has_copies(&self) -> bool {
+        !self.copies.under_way.is_empty()
+    }
+
+    /// Whether another copy waits until this partition belongs to the transaction.
+    pub(super) fn waits_for_partition(&self, at: TopicPartition, number: u32) -> bool {
+        let waits = |copy: &&Copy| copy.at == at && copy.attempts == 0 && copy.number != number;
+        self.copies.under_way.iter().any(|copy| waits(&copy))
+    }
+
+    /// The partition of a copy belongs to the transaction, or could not be added: with it go all that
+    /// waited for that, in their order, which is that of their sequence numbers.
+    pub(super) fn copy_added(&mut self, number: u32, ok: bool, ctx: &mut Ctx<'_, Mq>) {
+        let copies = &self.copies.under_way;
+        let Some(at) = copies.iter().find(|copy| copy.number == number).map(|copy| copy.at) else {
+            return;
+        };
+        if ok {
+            self.added(at);
+        }
+        let waits = |copy: &&Copy| copy.at == at && copy.attempts == 0;
+        let numbers: Vec<u32> =
+            self.copies.under_way.iter().filter(waits).map(|copy| copy.number).collect();
+        for number in numbers {
+            let place = self.copies.under_way.iter().position(|copy| copy.number == number);
+            if !ok || !place.is_some_and(|place| self.send_copy(place, ctx)) {
+                self.copy_answered(number, Some(false), ctx);
+            }
+        }
     }
 
     /// A copy was acknowledged, refused, or will not be answered.
@@ -113,8 +149,10 @@ impl<H: Handler> KafkaConsumer<H> {
         let copies = &self.copies.under_way;
         let Some(place) = copies.iter().position(|copy| copy.number == number) else { return };
         if ok != Some(true) {
+            let again = self.config.transaction.is_none() && copies[place].attempts < ATTEMPTS;
+            self.txn_fails();
             self.link.refresh(ctx);
-            if copies[place].attempts < ATTEMPTS && self.send_copy(place, ctx) {
+            if again && self.send_copy(place, ctx) {
                 return;
             }
         }

@@ -1,9 +1,12 @@
 //! The Java client.
 
 use super::*;
-use crate::client::kafka::consumer::CommitWhen;
+use crate::client::handler::{Produce, Role};
+use crate::client::kafka::consumer::{CommitWhen, InTransaction};
+use crate::client::script::PoisonKind;
 use crate::kafka::assign::Assignor;
 use crate::talk::Order;
+use crate::talk::kafka::TxnId;
 
 fn java(name: &str, handler: Script) -> KafkaConsumerConfig {
     let auto_commit_interval = Some(ms(1_000));
@@ -84,7 +87,6 @@ fn closing_commits_the_position_and_leaves() {
 
 #[test]
 fn an_uncaught_error_ends_the_process_and_the_next_one_begins_at_what_is_committed() {
-    use crate::client::script::PoisonKind;
     let script = takes(Span::ZERO).poison(vec![crate::talk::MessageId(2)], PoisonKind::Times(1));
     let config = KafkaConsumerConfig { session_timeout: Span::from_secs(6), ..java("c", script) };
     let story = Lab::new(&[4]).with(config).run(Span::from_secs(30));
@@ -108,4 +110,43 @@ fn a_cooperative_member_gives_up_only_what_moves() {
     assert_eq!(story.assigned(ME).len(), 6);
     assert_eq!(story.assigned(NodeId(4)).len(), 3);
     assert_eq!(story.consumer(ME).places().len(), 3);
+}
+
+fn copies_in_transactions(script: Script) -> Story {
+    let script = script.produce(Produce { role: Role::Forward, topic: TopicId(1), awaited: false });
+    let (id, timeout) = (TxnId(0), Span::from_secs(60));
+    let config = KafkaConsumerConfig {
+        commit: CommitWhen::Transaction,
+        transaction: Some(InTransaction { id, timeout, version_2: false }),
+        ..java("c", script)
+    };
+    Lab::new(&[12]).with(config).run(Span::from_secs(20))
+}
+
+fn ends(story: &Story) -> Vec<bool> {
+    let ends = story.pick(|_, note| match note {
+        Note::Kafka(KafkaNote::TxnMarker { commit, .. }) => Some(*commit),
+        _ => None,
+    });
+    ends.into_iter().map(|it| it.1).collect()
+}
+
+#[test]
+fn what_a_poll_brought_and_what_came_of_it_is_committed_in_one_transaction() {
+    let story = copies_in_transactions(takes(Span::ZERO));
+    assert_eq!(story.effects(), (0..12).collect::<Vec<_>>());
+    assert_eq!(ends(&story), [true; 3], "5, 5 and 2 records");
+    assert_eq!(story.commits().last().map(|it| it.1), Some((0, 12)));
+}
+
+#[test]
+fn a_transaction_in_which_a_handler_failed_is_aborted_and_its_records_come_again() {
+    let flaky = PoisonKind::Times(1);
+    let script = takes(Span::ZERO).poison(vec![crate::talk::MessageId(6)], flaky);
+    let story = copies_in_transactions(script);
+    assert_eq!(ends(&story), [true, false, true, true]);
+    let mut wanted: Vec<u32> = (0..6).collect();
+    wanted.extend(5..12);
+    assert_eq!(story.effects(), wanted, "an effect outside of Kafka is not undone");
+    assert_eq!(story.commits().last().map(|it| it.1), Some((0, 12)));
 }

@@ -10,7 +10,7 @@ use crate::kafka::coordinate::{self, Act, Coordinator, Desk};
 use crate::kafka::group::GroupCoordinator;
 use crate::kernel::{Ctx, Input, Loss, Node, NodeId, Span};
 use crate::talk::kafka::*;
-use crate::talk::{Constant, KafkaTimer, MessageId, Mq, Msg, Name, Timer};
+use crate::talk::{Constant, KafkaNote, KafkaTimer, MessageId, Mq, Msg, Name, Note, Timer};
 use crate::talk::{StoreCall, StoreCommand, StoreKey, Stored};
 
 pub(super) const GROUP: GroupId = GroupId(0);
@@ -143,13 +143,29 @@ impl Broker {
         let answer = match request.api {
             Api::ApiVersions => Answer::ApiVersions,
             Api::Metadata => Answer::Metadata(self.image.clone()),
-            Api::FindGroupCoordinator(_) => Answer::FindCoordinator(Ok(NodeId(0))),
+            Api::FindGroupCoordinator(_) | Api::FindTxnCoordinator(_) => {
+                Answer::FindCoordinator(Ok(NodeId(0)))
+            }
             Api::ListOffsets { partitions, .. } => {
                 let find = |(at, to): (TopicPartition, ListOffset)| {
                     let (start, end) = self.ends(at);
                     (at, Ok((if to == ListOffset::Earliest { start } else { end }, 0)))
                 };
                 Answer::ListOffsets(partitions.into_iter().map(find).collect())
+            }
+            Api::InitProducerId(_) => {
+                Answer::InitProducerId(Ok(ProducerIdentity { id: 7, epoch: 0 }))
+            }
+            Api::AddPartitionsToTxn(add) => {
+                Answer::AddPartitionsToTxn(add.partitions.iter().map(|at| (*at, Ok(()))).collect())
+            }
+            Api::AddOffsetsToTxn { .. } => Answer::AddOffsetsToTxn(Ok(())),
+            Api::EndTxn(EndTxn { producer, commit, .. }) => {
+                let (at, offset) = (TopicPartition::default(), 0);
+                let marker = KafkaNote::TxnMarker { at, offset, producer: producer.id, commit };
+                ctx.note(Note::Kafka(marker));
+                self.coordinate(ctx, |group, desk| group.on_marker(producer, commit, desk));
+                Answer::EndTxn(Ok(None))
             }
             Api::Produce(produce) => {
                 let append = |(at, mut batch): (TopicPartition, Batch)| {
