@@ -27,7 +27,52 @@ pub(super) struct Seat {
     at: TopicPartition,
     /// The leader epoch for which it was loaded.
     epoch: u32,
-    groups: GroupCoordinator,
+    holder: Holder,
+}
+
+/// The coordinators that there are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Holder {
+    Groups(Box<GroupCoordinator>),
+}
+
+/// Has whichever coordinator it is do something.
+macro_rules! with {
+    ($holder:expr, $it:ident => $act:expr) => {
+        match $holder {
+            Holder::Groups($it) => $act,
+        }
+    };
+}
+
+/// What a coordinator is to do.
+enum Task<'a> {
+    Request(Client, Api),
+    Written(Ticket, Result<Offset, Code>),
+    Timer(KafkaTimer),
+    Answer(Ticket, Option<Answer>),
+    Marker(ProducerIdentity, bool),
+    Image,
+    Load(&'a [Batch]),
+    Unload,
+}
+
+impl Holder {
+    fn take(&mut self, task: Task<'_>, desk: &mut Desk<'_, '_>) {
+        with!(self, it => match task {
+            Task::Request(client, api) => it.on_request(client, api, desk),
+            Task::Written(ticket, result) => it.on_written(ticket, result, desk),
+            Task::Timer(timer) => it.on_timer(timer, desk),
+            Task::Answer(ticket, answer) => it.on_answer(ticket, answer, desk),
+            Task::Marker(producer, commit) => it.on_marker(producer, commit, desk),
+            Task::Image => it.on_image(desk),
+            Task::Load(batches) => it.load(
+                batches.iter().filter_map(|batch| Some((batch.base_offset, stored(batch)?))),
+                desk,
+            ),
+            Task::Unload => it.unload(desk),
+        })
+    }
 }
 
 /// What became of something that a coordinator wrote.
@@ -48,26 +93,20 @@ pub(super) struct Question {
 }
 
 impl Broker {
-    /// The coordinator of a partition, if it lives here.
+    /// The coordinator of the groups of a partition, if it lives here.
     pub fn group_coordinator(&self, at: TopicPartition) -> Option<&GroupCoordinator> {
-        self.seats.iter().find(|seat| seat.at == at).map(|seat| &seat.groups)
+        let seat = self.seats.iter().find(|seat| seat.at == at)?;
+        match &seat.holder {
+            Holder::Groups(it) => Some(it),
+        }
     }
 
     /// Has a coordinator do something, and carries out what it wants.
-    fn with_seat(
-        &mut self,
-        at: TopicPartition,
-        act: impl FnOnce(&mut GroupCoordinator, &mut Desk<'_, '_>),
-        ctx: &mut Ctx<'_, Mq>,
-    ) {
+    fn task(&mut self, at: TopicPartition, task: Task<'_>, ctx: &mut Ctx<'_, Mq>) {
         let Some(seat) = self.seats.iter_mut().find(|seat| seat.at == at) else { return };
         let image = Arc::clone(&self.image);
         let mut acts = Vec::new();
-        act(&mut seat.groups, &mut Desk::new(ctx, &image, &mut acts));
-        self.carry_out(at, acts, ctx);
-    }
-
-    fn carry_out(&mut self, at: TopicPartition, acts: Vec<Act>, ctx: &mut Ctx<'_, Mq>) {
+        seat.holder.take(task, &mut Desk::new(ctx, &image, &mut acts));
         for act in acts {
             match act {
                 Act::Respond { client, answer } => self.respond(client, answer, ctx),
@@ -78,10 +117,18 @@ impl Broker {
                     self.questions_asked += 1;
                     let correlation = self.questions_asked;
                     self.questions.push(Question { correlation, to, at, ticket });
-                    let request = Request { lane: LANE, correlation, api };
-                    ctx.send(to, Msg::KafkaRequest(Box::new(request)));
+                    self.ask_broker(to, Request { lane: LANE, correlation, api }, ctx);
                 }
             }
+        }
+    }
+
+    /// Asks a broker, perhaps itself.
+    pub(super) fn ask_broker(&mut self, to: NodeId, request: Request, ctx: &mut Ctx<'_, Mq>) {
+        if to == ctx.me {
+            self.own_requests.push(request);
+        } else {
+            ctx.send(to, Msg::KafkaRequest(Box::new(request)));
         }
     }
 
@@ -140,7 +187,7 @@ impl Broker {
     /// Tells a coordinator what became of its record.
     pub(super) fn tell_outcome(&mut self, outcome: Outcome, ctx: &mut Ctx<'_, Mq>) {
         let Outcome { at, ticket, result } = outcome;
-        self.with_seat(at, |it, desk| it.on_written(ticket, result, desk), ctx);
+        self.task(at, Task::Written(ticket, result), ctx);
     }
 
     /// A marker in a partition is committed.
@@ -151,7 +198,7 @@ impl Broker {
         commit: bool,
         ctx: &mut Ctx<'_, Mq>,
     ) {
-        self.with_seat(at, |it, desk| it.on_marker(producer, commit, desk), ctx);
+        self.task(at, Task::Marker(producer, commit), ctx);
     }
 
     /// Takes a request for a coordinator.
@@ -162,7 +209,7 @@ impl Broker {
             (None, None) => None,
         };
         match at.filter(|at| self.seats.iter().any(|seat| seat.at == *at)) {
-            Some(at) => self.with_seat(at, |it, desk| it.on_request(client, api, desk), ctx),
+            Some(at) => self.task(at, Task::Request(client, api), ctx),
             None => {
                 let answer = refusal(&api, Code::NotCoordinator);
                 self.respond(client, answer, ctx);
@@ -181,10 +228,10 @@ impl Broker {
             _ => None,
         };
         match at {
-            Some(at) => self.with_seat(at, |it, desk| it.on_timer(timer, desk), ctx),
+            Some(at) => self.task(at, Task::Timer(timer), ctx),
             None => {
                 for at in self.seats.iter().map(|seat| seat.at).collect::<Vec<_>>() {
-                    self.with_seat(at, |it, desk| it.on_timer(timer, desk), ctx);
+                    self.task(at, Task::Timer(timer), ctx);
                 }
             }
         }
@@ -201,14 +248,14 @@ impl Broker {
         if let Some(place) = self.questions.iter().position(asked) {
             let Question { at, ticket, .. } = self.questions.remove(place);
             let answer = Some(response.answer);
-            self.with_seat(at, |it, desk| it.on_answer(ticket, answer, desk), ctx);
+            self.task(at, Task::Answer(ticket, answer), ctx);
         }
     }
 
     pub(super) fn questions_lost(&mut self, peer: NodeId, ctx: &mut Ctx<'_, Mq>) {
         let lost = self.questions.extract_if(.., |it| it.to == peer).collect::<Vec<_>>();
         for Question { at, ticket, .. } in lost {
-            self.with_seat(at, |it, desk| it.on_answer(ticket, None, desk), ctx);
+            self.task(at, Task::Answer(ticket, None), ctx);
         }
     }
 
@@ -224,21 +271,20 @@ impl Broker {
             return;
         }
         if place.is_some() {
-            self.with_seat(at, |it, desk| it.unload(desk), ctx);
+            self.task(at, Task::Unload, ctx);
             self.seats.retain(|seat| seat.at != at);
         }
         let Some(epoch) = epoch else { return };
-        let groups = GroupCoordinator::new(self.config.clone(), at);
-        self.seats.push(Seat { at, epoch, groups });
+        let holder = Holder::Groups(Box::new(GroupCoordinator::new(self.config.clone(), at)));
+        self.seats.push(Seat { at, epoch, holder });
         let batches: Vec<Batch> = self.batches(at).cloned().collect();
-        let records = batches.iter().filter_map(|batch| Some((batch.base_offset, stored(batch)?)));
-        self.with_seat(at, |it, desk| it.load(records, desk), ctx);
+        self.task(at, Task::Load(&batches), ctx);
     }
 
     /// The metadata is new.
     pub(super) fn tell_coordinators(&mut self, ctx: &mut Ctx<'_, Mq>) {
         for at in self.seats.iter().map(|seat| seat.at).collect::<Vec<_>>() {
-            self.with_seat(at, |it, desk| it.on_image(desk), ctx);
+            self.task(at, Task::Image, ctx);
         }
     }
 }

@@ -71,6 +71,9 @@ pub struct Broker {
     proposals: Vec<Proposal>,
     ready: Vec<(NodeId, Request)>,
     outcomes: Vec<Outcome>,
+    /// What it asks itself, and answers itself.
+    own_requests: Vec<Request>,
+    own_answers: Vec<Response>,
 }
 
 /// The replicas of a broker.
@@ -148,6 +151,8 @@ impl Broker {
             proposals: Vec::new(),
             ready: Vec::new(),
             outcomes: Vec::new(),
+            own_requests: Vec::new(),
+            own_answers: Vec::new(),
         }
     }
 
@@ -255,8 +260,11 @@ impl Broker {
     /// Answers, and takes the next request of that connection.
     fn respond(&mut self, client: Client, answer: Answer, ctx: &mut Ctx<'_, Mq>) {
         let Client { node, lane, correlation } = client;
-        if self.done(client) {
-            ctx.send(node, Msg::KafkaResponse(Box::new(Response { lane, correlation, answer })));
+        let response = Response { lane, correlation, answer };
+        match self.done(client) {
+            false => {}
+            true if node == ctx.me => self.own_answers.push(response),
+            true => ctx.send(node, Msg::KafkaResponse(Box::new(response))),
         }
     }
 

@@ -18,6 +18,12 @@ impl Broker {
                 for outcome in std::mem::take(&mut self.outcomes) {
                     self.tell_outcome(outcome, ctx);
                 }
+            } else if !self.own_requests.is_empty() {
+                let request = self.own_requests.remove(0);
+                self.receive(ctx.me, request, ctx);
+            } else if !self.own_answers.is_empty() {
+                let response = self.own_answers.remove(0);
+                self.answered(ctx.me, response, ctx);
             } else if !self.ready.is_empty() {
                 for (from, request) in std::mem::take(&mut self.ready) {
                     self.serve(from, request, ctx);

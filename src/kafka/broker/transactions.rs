@@ -12,7 +12,7 @@ use crate::talk::kafka::{
     Acks, Answer, Api, Batch, Body, Code, Each, Marker, Produce, ProducerIdentity, ProducerStamp,
     Request, Response, TopicPartition, TxnPartitions, Written,
 };
-use crate::talk::{KafkaNote, Mq, Msg, Note};
+use crate::talk::{KafkaNote, Mq, Note};
 
 /// The connection on which leaders ask coordinators.
 pub(super) const LANE: u8 = 202;
@@ -63,7 +63,7 @@ impl Broker {
         let api = Api::AddPartitionsToTxn(Box::new(ask));
         self.verifying.push(Verifying { correlation, to, client, produce, guards });
         let request = Request { lane: LANE, correlation, api };
-        ctx.send(to, Msg::KafkaRequest(Box::new(request)));
+        self.ask_broker(to, request, ctx);
     }
 
     /// The coordinator says whether the transaction is open.

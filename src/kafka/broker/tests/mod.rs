@@ -1,6 +1,7 @@
 //! Small clusters with a client that says what it is told to say.
 
 mod replication;
+mod safety;
 
 use super::Broker;
 use crate::kafka::{ClusterConfig, Controller, Profile};
@@ -52,7 +53,7 @@ impl Node for Toy {
                 }
                 Input::Timer(Timer::KafkaClient(KafkaClientTimer::Request(n))) => {
                     let (_, to, api) = client.plan[n as usize].clone();
-                    let request = Request { lane: n as u8, correlation: n as u32, api };
+                    let request = Request { lane: (n % 251) as u8, correlation: n as u32, api };
                     ctx.send(to, Msg::KafkaRequest(Box::new(request)));
                 }
                 Input::Message { msg: Msg::KafkaResponse(it), .. } => {
