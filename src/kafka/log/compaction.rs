@@ -150,7 +150,11 @@ impl Pass {
         let is_last = batch.producer.and_then(|stamp| producers.get(stamp.id)?.last());
         let is_last = is_last.is_some_and(|seen| seen.last_offset + 1 == batch.end());
         match &batch.body {
-            Body::Internal(_) => Some(stored.clone()),
+            Body::Internal(_) => {
+                let stamp = batch.producer.filter(|stamp| stamp.transactional);
+                self.traversed.extend(stamp.map(|stamp| stamp.id));
+                Some(stored.clone())
+            }
             Body::Marker { .. } => self.clean_marker(stored),
             Body::Records(_) | Body::Compacted { .. } => self.clean_records(stored, is_last),
         }

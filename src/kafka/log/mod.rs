@@ -33,6 +33,9 @@ mod retention;
 mod segment;
 mod truncate;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
