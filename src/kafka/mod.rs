@@ -16,6 +16,7 @@ pub mod partition;
 mod profile;
 mod replica;
 pub mod settings;
+pub mod txn;
 mod version;
 
 pub use broker::Broker;

@@ -133,6 +133,11 @@ impl<C: Coordinator> Lab<C> {
         }
     }
 
+    /// A question is answered, or its connection ends.
+    pub(in crate::kafka) fn reply(&mut self, ticket: Ticket, answer: Option<Answer>) {
+        self.call(|coordinator, desk| coordinator.on_answer(ticket, answer, desk));
+    }
+
     /// A marker is written.
     pub(in crate::kafka) fn marker(&mut self, producer: ProducerIdentity, commit: bool) {
         self.log.push(Logged::Marker(producer, commit));
