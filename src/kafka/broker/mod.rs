@@ -280,7 +280,7 @@ impl Broker {
     fn on_timer(&mut self, timer: KafkaTimer, ctx: &mut Ctx<'_, Mq>) {
         match timer {
             KafkaTimer::Delayed(slot) => self.waited_enough(slot as u32, ctx),
-            KafkaTimer::Fetch(leader) => self.fetch_from(leader, ctx),
+            KafkaTimer::Fetch(leader) => self.fetch_again(leader, ctx),
             KafkaTimer::IsrScan => self.scan_isr(ctx),
             KafkaTimer::BrokerHeartbeat => self.beat(ctx),
             KafkaTimer::Retention => self.check_retention(ctx),

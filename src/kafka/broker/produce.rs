@@ -128,9 +128,11 @@ impl Broker {
         ctx: &mut Ctx<'_, Mq>,
     ) -> Result<(Written, Offset), Code> {
         let body = batch.body.clone();
-        let absent = self.absent(at);
+        if self.replicas.get(at).is_none() {
+            return Err(refuse(at, &body, self.absent(at), ctx));
+        }
         let Some((replica, peers)) = self.replica(at, ctx.now) else {
-            return Err(refuse(at, &body, absent, ctx));
+            return Err(Code::NotLeaderOrFollower); // it was found just before
         };
         let appended = replica.append(batch, acks, origin, ctx.now);
         let appended = appended.map_err(|code| refuse(at, &body, code, ctx))?;

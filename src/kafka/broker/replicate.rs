@@ -90,8 +90,16 @@ impl Broker {
         let api = Api::Fetch(fetch);
         let request = Request { lane: LANE, correlation: fetcher.correlation, api };
         ctx.send(leader, Msg::KafkaRequest(Box::new(request)));
-        // KafkaTimer::Fetch is also what ends a fetch that is never answered
-        ctx.disarm(Timer::Kafka(KafkaTimer::Fetch(leader)));
+        // what is not answered is asked again on another connection
+        ctx.arm(Timer::Kafka(KafkaTimer::Fetch(leader)), settings.replica_socket_timeout);
+    }
+
+    /// A follower has waited long enough: after an error, or for an answer.
+    pub(super) fn fetch_again(&mut self, leader: NodeId, ctx: &mut Ctx<'_, Mq>) {
+        if let Some(fetcher) = self.fetchers.iter_mut().find(|it| it.leader == leader) {
+            fetcher.asked = None;
+        }
+        self.fetch_from(leader, ctx);
     }
 
     /// The connection with a leader is gone.

@@ -224,8 +224,11 @@ impl Run {
 }
 
 pub(super) fn produce(acks: Acks, id: u32) -> Api {
-    let records = [Record { id: MessageId(id), size: 100, ..Record::default() }];
-    let body = Body::Records(records.into());
+    produce_record(acks, Record { id: MessageId(id), size: 100, ..Record::default() })
+}
+
+pub(super) fn produce_record(acks: Acks, record: Record) -> Api {
+    let body = Body::Records([record].into());
     let batch = Batch { base_offset: 0, leader_epoch: 0, producer: None, body };
     let timeout = Span::from_secs(15);
     Api::Produce(Produce { acks, timeout, txn: None, batches: vec![(T0, batch)] })

@@ -234,3 +234,77 @@ fn a_frozen_controller_is_replaced_and_steps_down_when_it_wakes() {
     });
     assert_eq!(active.count(), 1);
 }
+
+/// As recorded on 4.1.1 (`compaction`).
+#[test]
+fn compaction_leaves_the_last_record_of_each_key_and_the_active_segment() {
+    let mut lab = Lab::new("kafka-4.1")
+        .topic("cleanup.policy", "compact")
+        .topic("segment.ms", "5000")
+        .topic("min.cleanable.dirty.ratio", "0.01");
+    let (a, b, c, d) = (1, 2, 3, 4);
+    for (id, key) in (0..).zip([a, b, a, c, b, a, d]) {
+        let millis = if key == d { 9_000 } else { 1_000 + 10 * u64::from(id) };
+        let record = Record {
+            id: MessageId(id),
+            pattern: 1,
+            key,
+            tombstone: id == 4,
+            timestamp: Time::ZERO + Span::from_millis(millis),
+            ..Record::default()
+        };
+        lab.ask(millis, 1, produce_record(Acks::All, record));
+    }
+    let run = lab.run(60_000);
+    for broker in 1..=3 {
+        assert_eq!(run.log(broker), [(3, 3), (4, 4), (5, 5), (6, 6)], "kafka-{broker}");
+    }
+    let gone = |note: &KafkaNote| matches!(note, KafkaNote::CompactedAway { .. });
+    assert_eq!(run.seer.notes.iter().filter(|(_, _, note)| gone(note)).count(), 3);
+}
+
+#[test]
+fn records_that_are_deleted_are_gone_on_all_replicas() {
+    let mut lab = Lab::new("kafka-4.1");
+    for id in 0..4 {
+        lab.produce(1_000 + u64::from(id), 1, Acks::All, id);
+    }
+    let order = crate::talk::KafkaOrder::DeleteRecords { at: T0, before: Some(3) };
+    lab.fault(2_000, Fault::Order(kafka(1), crate::talk::Order::Kafka(order)));
+    lab.ask(4_000, 1, fetch(1, Span::ZERO));
+    let run = lab.run(5_000);
+    for broker in 1..=3 {
+        assert_eq!(run.broker(broker).offsets(T0), Some((3, 4, 4)), "kafka-{broker}");
+    }
+    let (_, _, answer) = run.answers().last().expect("an answer");
+    let Answer::Fetch(found) = answer else { panic!("{answer:?}") };
+    assert_eq!(found[0].1.error, Some(Code::OffsetOutOfRange));
+}
+
+/// With `flush.ms` out of use nothing is on the disk, and replication is what keeps records.
+#[test]
+fn a_machine_without_power_loses_what_was_not_flushed_and_gets_it_from_the_leader() {
+    let mut lab = Lab::new("kafka-4.1");
+    for id in 0..4 {
+        lab.produce(1_000 + u64::from(id), 1, Acks::All, id);
+    }
+    lab.fault(2_000, Fault::PowerLoss(kafka(3))).fault(3_000, Fault::Restart(kafka(3)));
+    let mut run = lab.run(2_500);
+    assert_eq!(run.log(3), []);
+    run.until(30_000);
+    assert_eq!(run.log(3).len(), 4);
+    assert_eq!(partition(&run).isr, [kafka(1), kafka(2), kafka(3)]);
+}
+
+#[test]
+fn new_partitions_have_leaders_at_once() {
+    let mut lab = Lab::new("kafka-4.1");
+    let controller = lab.controller(0);
+    let order = crate::talk::KafkaOrder::CreatePartitions { topic: TopicId(0), count: 3 };
+    lab.fault(1_000, Fault::Order(controller, crate::talk::Order::Kafka(order)));
+    let run = lab.run(2_000);
+    assert_eq!(run.image().partitions(TopicId(0)), 3);
+    let at = TopicPartition::new(TopicId(0), 2);
+    let leader = run.image().partition(at).and_then(|it| it.leader).expect("a leader");
+    assert!(run.broker(leader.0).leads(at));
+}
