@@ -121,7 +121,9 @@ impl ConsumerGroup {
         pen: &mut Pen,
         desk: &mut Desk<'_, '_>,
     ) {
-        self.fence(place, Left::Rebalance, pen, desk);
+        if self.members.at(place).is_some_and(|it| it.phase == Phase::Unrevoked) {
+            self.fence(place, Left::Rebalance, pen, desk);
+        }
     }
 
     fn fence(&mut self, place: u16, why: Left, pen: &mut Pen, desk: &mut Desk<'_, '_>) {
@@ -182,8 +184,12 @@ impl Draft<'_> {
         let member = self.group.members.get(&id).ok_or(Code::UnknownMemberId)?;
         if beat.epoch == LEAVE_FOR_A_WHILE && beat.instance.is_some() {
             // its partitions wait for it until its session ends
-            let away =
-                Member { epoch: LEAVE_FOR_A_WHILE, revoking: Vec::new(), ..Member::clone(member) };
+            let away = Member {
+                epoch: LEAVE_FOR_A_WHILE,
+                phase: Phase::Stable,
+                revoking: Vec::new(),
+                ..Member::clone(member)
+            };
             self.change(Change::Member(Arc::new(away)));
             return Ok((LEAVE_FOR_A_WHILE, None));
         }

@@ -44,7 +44,7 @@ pub enum Protocol {
 /// What changes in a group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Change {
-    /// It is a group of this kind.
+    /// A group of this kind begins, with nothing of what it may have been before.
     Protocol(Protocol),
     /// It moved to this epoch.
     Epoch(i32),
@@ -150,7 +150,7 @@ impl ConsumerGroup {
     /// Carries a change out. A coordinator that takes over does the same with what it reads.
     pub(super) fn apply(&mut self, change: &Change) {
         match change {
-            Change::Protocol(protocol) => self.protocol = *protocol,
+            Change::Protocol(protocol) => *self = ConsumerGroup::new(self.id, *protocol),
             Change::Epoch(epoch) => self.epoch = *epoch,
             Change::Topics(topics) => self.topics = topics.iter().copied().collect(),
             Change::Member(member) => self.put(Arc::clone(member)),
