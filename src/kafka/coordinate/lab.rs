@@ -177,6 +177,11 @@ impl<C: Coordinator> Lab<C> {
         self.timers.get(&timer).map(|(due, _)| due.since(self.now))
     }
 
+    /// How many records the log has.
+    pub(in crate::kafka) fn written(&self) -> usize {
+        self.log.len()
+    }
+
     /// Calls the coordinator, and does what it wants.
     fn call(&mut self, work: impl FnOnce(&mut C, &mut Desk<'_, '_>)) {
         let (mut effects, mut acts) = (Vec::new(), Vec::new());

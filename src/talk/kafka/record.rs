@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_record_is_small_since_a_partition_stores_many() {
-        assert_eq!(size_of::<Record>(), 40);
+        assert_eq!(size_of::<Record>(), 32);
     }
 
     #[test]
