@@ -227,6 +227,17 @@ impl Book {
         at
     }
 
+    /// Counts a delivery.
+    pub(super) fn delivered(&mut self, msg: MessageId) {
+        match self.cell(msg).play() {
+            Some(play) => {
+                let play = &mut self.plays[play as usize];
+                play.deliveries = play.deliveries.saturating_add(1);
+            }
+            None => self.cell(msg).delivered(),
+        }
+    }
+
     /// Ends a play that has no copies left.
     pub(super) fn close(&mut self, msg: MessageId, at: u32) {
         let play = &self.plays[at as usize];

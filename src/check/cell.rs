@@ -78,6 +78,12 @@ impl Cell {
         }
     }
 
+    /// Counts a delivery of a message that is not in play.
+    pub(super) fn delivered(&mut self) {
+        let rest = self.rest();
+        self.leave(Rest { deliveries: rest.deliveries.saturating_add(1), ..rest });
+    }
+
     pub(super) const fn enter(&mut self, play: u32) {
         self.0 = self.0 & !0xFFFF_FFFF | fact::IN_PLAY | play as u64;
     }
@@ -92,6 +98,11 @@ impl Cell {
     /// Whether it took effect anywhere with a bit of its own.
     pub(super) const fn any_effect(self) -> bool {
         self.0 >> fact::FIRST_EFFECT & 0xFF != 0
+    }
+
+    /// Whether it took effect at `service` (below [`SERVICES`]).
+    pub(super) const fn had_effect(self, service: u16) -> bool {
+        self.0 >> (fact::FIRST_EFFECT + service as u32) & 1 != 0
     }
 
     /// Notes an effect at `service` (below [`SERVICES`]) and says whether it is the first there.

@@ -35,13 +35,31 @@ pub enum Class {
     ClosedChannel,
     /// Defined in `classes/unbounded.rs`.
     Unbounded,
+    /// Defined in `classes/lost_to_group.rs`.
+    LostToGroup,
+    /// Defined in `classes/skipped.rs`.
+    Skipped,
+    /// Defined in `classes/rewound.rs`.
+    Rewound,
+    /// Defined in `classes/double_owner.rs`.
+    DoubleOwner,
+    /// Defined in `classes/zombie_effect.rs`.
+    ZombieEffect,
+    /// Defined in `classes/zombie_commit.rs`.
+    ZombieCommit,
+    /// Defined in `classes/early_commit.rs`.
+    EarlyCommit,
+    /// Defined in `classes/torn_transaction.rs`.
+    TornTransaction,
+    /// Defined in `classes/diverged.rs`.
+    Diverged,
     /// Defined in `classes/stuck.rs`.
     Stuck,
 }
 
 impl Class {
     /// All of them, in the order of reports.
-    pub const ALL: [Class; 16] = [
+    pub const ALL: [Class; 25] = [
         Class::LostAcknowledged,
         Class::DeadLetterLoss,
         Class::DeadLetterHeader,
@@ -57,6 +75,15 @@ impl Class {
         Class::PrefetchExceeded,
         Class::ClosedChannel,
         Class::Unbounded,
+        Class::LostToGroup,
+        Class::Skipped,
+        Class::Rewound,
+        Class::DoubleOwner,
+        Class::ZombieEffect,
+        Class::ZombieCommit,
+        Class::EarlyCommit,
+        Class::TornTransaction,
+        Class::Diverged,
         Class::Stuck,
     ];
 
@@ -78,6 +105,15 @@ impl Class {
             Class::PrefetchExceeded => "prefetch-exceeded",
             Class::ClosedChannel => "closed-channel",
             Class::Unbounded => "unbounded",
+            Class::LostToGroup => "lost-to-group",
+            Class::Skipped => "skipped",
+            Class::Rewound => "rewound",
+            Class::DoubleOwner => "double-owner",
+            Class::ZombieEffect => "zombie-effect",
+            Class::ZombieCommit => "zombie-commit",
+            Class::EarlyCommit => "early-commit",
+            Class::TornTransaction => "torn-transaction",
+            Class::Diverged => "diverged",
             Class::Stuck => "stuck",
         }
     }
@@ -105,8 +141,45 @@ impl Class {
             Class::PrefetchExceeded => "no consumer holds more than its prefetch",
             Class::ClosedChannel => "nothing is handed to a closed channel",
             Class::Unbounded => "load stays within the declared bounds",
+            Class::LostToGroup => "no group passes over what it has not handled",
+            Class::Skipped => "a group reads a partition without holes",
+            Class::Rewound => "a group goes back only to what it committed, or when told",
+            Class::DoubleOwner => "a partition has one owner in a group",
+            Class::ZombieEffect => "whoever lost a partition causes no effects",
+            Class::ZombieCommit => "only the owner of a partition commits its offset",
+            Class::EarlyCommit => "no offset is committed before what it stands for is done",
+            Class::TornTransaction => "a transaction is committed as a whole or not at all",
+            Class::Diverged => "what was read at an offset stays there",
             Class::Stuck => "everything comes to an end",
         }
+    }
+
+    /// Whether it is about something that only AMQP's queues and channels have.
+    pub const fn of_queues(self) -> bool {
+        matches!(
+            self,
+            Class::DeadLetterLoss
+                | Class::DeadLetterHeader
+                | Class::RedeliveredFlag
+                | Class::PrefetchExceeded
+                | Class::ClosedChannel
+        )
+    }
+
+    /// Whether it is about something that only Kafka's logs and groups have.
+    pub const fn of_logs(self) -> bool {
+        matches!(
+            self,
+            Class::LostToGroup
+                | Class::Skipped
+                | Class::Rewound
+                | Class::DoubleOwner
+                | Class::ZombieEffect
+                | Class::ZombieCommit
+                | Class::EarlyCommit
+                | Class::TornTransaction
+                | Class::Diverged
+        )
     }
 
     const fn bit(self) -> u32 {

@@ -18,6 +18,7 @@ mod rules;
 #[cfg(test)]
 pub(crate) mod script;
 mod tally;
+mod tally_kafka;
 mod verdict;
 mod verdicts;
 
@@ -27,7 +28,7 @@ pub use class::{Class, Classes, Point};
 pub use facts::Facts;
 pub use histogram::Histogram;
 pub use ledger::Ledger;
-pub use rules::{ConsumerRule, Order, QueueRule, Rules, ServiceRule};
+pub use rules::{ConsumerRule, Done, GroupRule, Order, QueueRule, Rules, ServiceRule, TopicRule};
 pub use verdict::{
     Breach, By, End, Guarantee, How, Judged, Move, Reason, Scope, Unavailable, Verdict, Verdicts,
     Where,

@@ -3,6 +3,7 @@
 use super::class::{Class, Classes};
 use crate::kernel::{NodeId, Span};
 use crate::talk::Name;
+use crate::talk::kafka::{GroupId, TopicId};
 
 /// Which classes are judged, and with which parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +24,11 @@ pub struct Rules {
     pub queues: Vec<QueueRule>,
     /// What is expected of services, by their place in the list of the scenario.
     pub services: Vec<ServiceRule>,
+    /// What is known of Kafka's topics. Those that are not listed may have any number of replicas.
+    pub topics: Vec<TopicRule>,
+    /// What is expected of Kafka's groups. Those that are not listed have handled a record when it
+    /// took effect anywhere.
+    pub groups: Vec<GroupRule>,
     /// A message about which nothing has happened for this long at the end of a run that had
     /// healed is stuck. Default: 10 s.
     pub settle: Span,
@@ -38,6 +44,8 @@ impl Default for Rules {
             consumers: Vec::new(),
             queues: Vec::new(),
             services: Vec::new(),
+            topics: Vec::new(),
+            groups: Vec::new(),
             settle: Span::from_secs(10),
         }
     }
@@ -115,4 +123,48 @@ pub struct QueueRule {
 pub struct ServiceRule {
     /// The declared bound on calls in any whole second of the run.
     pub calls_per_second: Option<u32>,
+}
+
+/// What is known of one topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TopicRule {
+    /// Which.
+    pub topic: TopicId,
+    /// The replication factor: so many replicas are in sync at first.
+    pub replicas: u8,
+    /// `min.insync.replicas`.
+    pub min_isr: u8,
+}
+
+/// What is expected of one group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GroupRule {
+    /// Which.
+    pub group: GroupId,
+    /// What shows that it has handled a record.
+    pub done: Done,
+    /// Its members read committed records only (`isolation.level=read_committed`).
+    pub read_committed: bool,
+    /// It has to read everything: what `auto.offset.reset` passes over when it begins is lost to it.
+    pub everything: bool,
+    /// The declared bound on its lag: records below the high watermark that are not committed, in
+    /// all its partitions.
+    pub lag: Option<u64>,
+}
+
+impl GroupRule {
+    /// What is expected of a group of which nothing is said.
+    pub const fn new(group: GroupId) -> GroupRule {
+        let done = Done::Effect(None);
+        GroupRule { group, done, read_committed: false, everything: false, lag: None }
+    }
+}
+
+/// What shows that a group has handled a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Done {
+    /// It took effect at this service; `None`: at any.
+    Effect(Option<u16>),
+    /// It reached a member: handlers of this group have no effects.
+    Delivery,
 }

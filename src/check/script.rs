@@ -3,6 +3,8 @@
 //!
 //! `WHO VERB MESSAGE …`, where a message `m1+2` is the second resend of message 1.
 
+mod kafka;
+
 use super::audit::Audit;
 use super::cast::{Cast, Part, Role};
 use super::class::Class;
@@ -98,7 +100,8 @@ impl Script {
                 ["cut"] => script.end.quiet = false,
                 [who, verb, ref rest @ ..] => {
                     let node = node(who);
-                    let note = note(verb, rest, &mut queues);
+                    let told = kafka::note(verb, rest).map(Note::Kafka);
+                    let note = told.unwrap_or_else(|| note(verb, rest, &mut queues));
                     for (id, name) in queues.iter().enumerate().skip(script.declared()) {
                         let (queue, name) = (QueueId(id as u16), name.as_str().into());
                         script.add(BROKER, Note::QueueDeclared { queue, name });
@@ -136,10 +139,12 @@ impl Script {
 fn node(name: &str) -> NodeId {
     match name {
         "producer" => PRODUCER,
-        "broker" => BROKER,
+        "broker" | "b1" => BROKER,
         "c1" => C1,
         "c2" => C2,
         "service" => SERVICE,
+        "b2" => NodeId(5),
+        "ctl" => NodeId(6),
         _ => panic!("no such node: {name}"),
     }
 }

@@ -6,8 +6,10 @@ use super::facts::Facts;
 use super::grown;
 use super::histogram::Histogram;
 use super::ledger::Ledger;
+use super::tally_kafka::KafkaTally;
 use super::verdict::Verdicts;
 use crate::kernel::{Fault, NodeId, Seen, Step, Taken, Time};
+use crate::talk::kafka::KafkaNote;
 use crate::talk::{Death, Fate, MessageId, Mq, Name, Note, Order, QueueId, Returned};
 
 const SECOND: u64 = 1_000_000_000;
@@ -97,6 +99,7 @@ pub(super) struct Tally {
     queues: Vec<QueueTally>,
     services: Vec<ServiceTally>,
     outages: Vec<Outage>,
+    kafka: KafkaTally,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -149,12 +152,18 @@ impl Default for Tally {
             queues: Vec::new(),
             services: Vec::new(),
             outages: Vec::new(),
+            kafka: KafkaTally::default(),
         }
     }
 }
 
 impl Tally {
     pub(super) fn step(&mut self, taken: &Taken<Mq>) {
+        if let Step::Fault(Fault::Kill(node) | Fault::PowerLoss(node) | Fault::Stop(node)) =
+            taken.step
+        {
+            self.kafka.down(node, taken.at);
+        }
         let Step::Fault(Fault::Order(node, Order::Outage(out))) = taken.step else { return };
         let calls: Vec<u64> = self.services.iter().map(|service| service.calls).collect();
         let open = self.outages.iter_mut().find(|it| it.node == node && it.after.is_none());
@@ -305,8 +314,14 @@ impl Tally {
             | Note::Unblocked { .. }
             | Note::Dying { .. }
             | Note::Started { .. }
-            | Note::Settled { .. }
-            | Note::Kafka(_) => {}
+            | Note::Settled { .. } => {}
+            Note::Kafka(note) => {
+                if let KafkaNote::Polled { .. } = note {
+                    self.count(Number::Delivered);
+                    self.node(seen.node).received += 1;
+                }
+                self.kafka.observe(seen, note, ledger);
+            }
         }
     }
 
@@ -344,6 +359,7 @@ impl Tally {
         self.messages(ledger, &mut facts);
         self.parts(cast, &mut facts);
         self.loads(ledger, cast, &mut facts);
+        self.kafka.facts(ledger, cast, &mut facts);
         for class in Class::ALL {
             let breach = verdicts.of(class).and_then(|verdict| verdict.breach());
             facts.set(format!("violations.{class}"), breach.map_or(0, |it| it.times.into()));

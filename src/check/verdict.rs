@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use super::class::{Class, Point};
 use crate::kernel::{NodeId, StepNo, Time};
+use crate::talk::kafka::{GroupId, Moved, Offset, TopicPartition};
 use crate::talk::{Death, Fate, Gone, MessageId, QueueId, Returned};
 
 /// What can be said of one class. `Undecided` is not a polite `Holds`.
@@ -81,6 +82,10 @@ pub enum Unavailable {
     NoConsumer(QueueId),
     /// A node is down, and nothing was planned to start it again.
     Down(NodeId),
+    /// A partition has no leader, or fewer in-sync replicas than `min.insync.replicas`.
+    InSync(TopicPartition),
+    /// No group reads a partition that has records.
+    NoGroup(TopicPartition),
 }
 
 /// The first time that a guarantee was broken. Two breaches are equal when they are of the same
@@ -99,6 +104,10 @@ pub struct Breach {
     pub msg: Option<MessageId>,
     /// The queue, when it is about one.
     pub queue: Option<QueueId>,
+    /// The partition, when it is about one.
+    pub partition: Option<TopicPartition>,
+    /// The consumer group, when it is about one.
+    pub group: Option<GroupId>,
     /// The node that was seen to break it or that it happened to.
     pub node: Option<NodeId>,
     /// In which way.
@@ -107,10 +116,18 @@ pub struct Breach {
     pub times: u32,
 }
 
+impl Breach {
+    fn essence(&self) -> impl PartialEq + Hash {
+        (
+            (self.class, self.point, self.msg, self.how),
+            (self.queue, self.partition, self.group, self.node),
+        )
+    }
+}
+
 impl PartialEq for Breach {
     fn eq(&self, other: &Breach) -> bool {
-        (self.class, self.point, self.msg, self.queue, self.node, self.how)
-            == (other.class, other.point, other.msg, other.queue, other.node, other.how)
+        self.essence() == other.essence()
     }
 }
 
@@ -118,7 +135,7 @@ impl Eq for Breach {}
 
 impl Hash for Breach {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.class, self.point, self.msg, self.queue, self.node, self.how).hash(state);
+        self.essence().hash(state);
     }
 }
 
@@ -147,6 +164,19 @@ pub enum How {
     /// It never failed by itself, and a consumer parked it.
     HealthyParked,
 
+    /// No replica has it any more.
+    Truncated,
+    /// A leader was elected that did not have it (`unclean.leader.election.enable`).
+    UncleanElection,
+    /// Its transaction was aborted.
+    AbortedTransaction,
+    /// A group committed an offset beyond it, and it never took effect there.
+    CommittedPast,
+    /// A group's position was moved beyond it.
+    MovedPast(Moved),
+    /// Retention deleted it before a group had handled it.
+    Expired,
+
     // ── duplicates ──
     /// The producer sent it again although the first was stored.
     Resent,
@@ -165,9 +195,20 @@ pub enum How {
     /// Its consumer gave it back or published it again, after it had taken effect.
     Retried,
 
+    /// A group went back to before it.
+    ReadAgain(Moved),
+    /// A group went back to before it without any reason.
+    ReadAgainUnasked,
+
     // ── phantoms ──
     /// Nobody submitted it.
     NeverSubmitted,
+    /// It is visible although not all in-sync replicas have it.
+    NotReplicated,
+    /// It is of a transaction that was aborted, and was read as committed.
+    Aborted,
+    /// It lies behind the beginning of an open transaction, and was read as committed.
+    OpenTransaction,
 
     // ── order ──
     /// It came after a later one.
@@ -185,6 +226,34 @@ pub enum How {
     /// Its consumer has settled it, and the queue has done nothing about it.
     Forgotten,
 
+    // ── logs and groups ──
+    /// A member was not given a record between two that it was given.
+    Hole(Offset),
+    /// A member was given an earlier record, and nothing had moved its position.
+    Back(Offset),
+    /// A group had committed an offset, and was told that it had not.
+    OffsetsForgotten,
+    /// Two members own it in one generation.
+    SameGeneration,
+    /// A member of an earlier generation does not know that it lost it.
+    Zombie,
+    /// Whoever committed it does not own the partition.
+    NotOwner,
+    /// It was committed in a generation that had ended.
+    StaleGeneration,
+    /// Not everything before the committed offset was done.
+    NotDone,
+    /// Its records were committed in one partition and aborted in another.
+    TwoFates,
+    /// An offset below the high watermark holds another record than before.
+    Replaced,
+    /// A reader was given another record than the log holds at this offset.
+    OtherRecord,
+    /// A replica went on without dropping what its leader does not have.
+    NotDropped,
+    /// A leader was elected in an epoch that is not a new one.
+    EpochWentBack,
+
     // ── flags and bounds ──
     /// It was delivered before, and now without the flag.
     Unflagged,
@@ -201,6 +270,11 @@ pub enum How {
     Depth {
         /// The bound.
         limit: u32,
+    },
+    /// A group is further behind than declared.
+    Lag {
+        /// The bound.
+        limit: u64,
     },
     /// A service got more calls in one second than declared.
     Calls {
@@ -241,6 +315,10 @@ pub enum By {
     Competition,
     /// Nothing that is allowed to.
     Broker,
+    /// Its key went to another partition than before.
+    Partitions,
+    /// Its partition went to another member of the group.
+    Rebalance,
 }
 
 /// Where a message that nothing happens to any more is.
@@ -252,6 +330,8 @@ pub enum Where {
     Ready,
     /// Unacknowledged at a consumer.
     Unacked,
+    /// In a log, and some group has not handled it.
+    Log,
     /// Nowhere: it was let go of without an effect.
     Nowhere,
 }
@@ -281,6 +361,8 @@ impl By {
             By::Restart => "a broker restart",
             By::Competition => "competing consumers",
             By::Broker => "the broker",
+            By::Partitions => "a change of the key's partition",
+            By::Rebalance => "a rebalance",
         }
     }
 }
@@ -385,7 +467,8 @@ impl Verdicts {
         }
         if name == "no-loss" {
             let (acked, dead) = (Class::LostAcknowledged, Class::DeadLetterLoss);
-            return Some(self.of(acked)?.clone().and(self.of(dead)?.clone()));
+            let lost = [acked, dead, Class::LostToGroup].map(|class| self.of(class).cloned());
+            return lost.into_iter().flatten().reduce(Verdict::and);
         }
         let (guarantee, point) = name.split_once('@').unwrap_or((name, "effect"));
         let guarantee = Guarantee::ALL.into_iter().find(|it| it.name() == guarantee)?;

@@ -18,10 +18,17 @@ impl Ledger {
         {
             breach.how = How::Deliveries(self.deliveries(msg));
         }
-        let judged = Class::ALL.into_iter().filter(|&class| self.rules.judges(class));
+        let judged = Class::ALL.into_iter().filter(|&class| self.is_judged(class));
         let classes =
             judged.map(|class| Judged { class, verdict: self.say(class, &found, &open) }).collect();
         Verdicts { classes, table: self.table(&found, &open) }
+    }
+
+    /// Whether anything is said of a class: the rules want it, and there is what it is about.
+    fn is_judged(&self, class: Class) -> bool {
+        let logs = self.streams.any();
+        let queues = !logs || !self.queues.is_empty();
+        self.rules.judges(class) && (logs || !class.of_logs()) && (queues || !class.of_queues())
     }
 
     fn say(&self, class: Class, found: &Breaches, open: &Open) -> Verdict {
@@ -36,7 +43,7 @@ impl Ledger {
 
     /// What a class says at one point; `None` when it is not judged.
     fn at(&self, class: Class, point: Point, found: &Breaches) -> Option<Verdict> {
-        let judged = self.rules.judges(class);
+        let judged = self.is_judged(class);
         let verdict = || found.at(class, point).map_or(Verdict::Holds, |it| Verdict::Violated(*it));
         judged.then(verdict)
     }
@@ -56,6 +63,7 @@ impl Ledger {
             let mut lost = [
                 self.at(Class::LostAcknowledged, point, found),
                 self.at(Class::DeadLetterLoss, point, found),
+                self.at(Class::LostToGroup, point, found),
                 (point == Point::Delivery && self.rules.judges(Class::LostAcknowledged))
                     .then(|| safe(open)),
                 (point == Point::Effect && self.rules.judges(Class::Stuck))

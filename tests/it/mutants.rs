@@ -573,6 +573,7 @@ fn where_a_mutant_is_killed_the_healthy_system_keeps_the_guarantee() {
 fn every_class_kills_a_mutant() {
     let idle: Vec<&str> = Class::ALL
         .iter()
+        .filter(|class| !class.of_logs())
         .filter(|class| CASES.iter().all(|case| case.class != **class))
         .map(|class| class.name())
         .collect();

@@ -9,6 +9,10 @@
 //! receives, once and before it learns that the connection is gone, what its queue has taken back
 //! already. That is a delivery like any other; the one that follows it is the second.
 //!
+//! In Kafka, a group is given an offset again that it was given before: a member began at the
+//! committed offset, which lay behind (a crash, a rebalance), or its position was reset. A seek is
+//! asked for, and what comes again by it is not judged.
+//!
 //! The smallest history that breaks it:
 //! ```text
 //! producer submit m1
@@ -26,6 +30,7 @@ use super::super::class::{Class, Point};
 use super::super::ledger::{Case, Ledger};
 use super::super::verdict::{How, Move};
 use crate::kernel::NodeId;
+use crate::talk::kafka::Moved;
 use crate::talk::{MessageId, QueueId, Returned};
 
 /// The reasons by their numbers, as copies keep them.
@@ -95,6 +100,29 @@ impl Ledger {
         }
     }
 
+    /// A member is given a record that its group was given before, since its position was moved.
+    pub(in super::super) fn judge_read_again(
+        &mut self,
+        case: Case,
+        msg: MessageId,
+        moved: Option<Moved>,
+    ) {
+        let how = moved.map_or(How::ReadAgainUnasked, How::ReadAgain);
+        if moved == Some(Moved::Seek) {
+            let play = self.book.open(msg);
+            self.book.play_mut(play).twice = Some(how);
+            return;
+        }
+        let play = self.book.open(msg);
+        self.delivered_twice(case, msg, Some(play), None, case.node, how);
+    }
+
+    /// A member is given a record of a send that is in the log twice.
+    pub(in super::super) fn judge_resent_delivery(&mut self, case: Case, msg: MessageId) {
+        let play = self.book.open(msg);
+        self.delivered_twice(case, msg, Some(play), None, case.node, How::Resent);
+    }
+
     fn delivered_twice(
         &mut self,
         case: Case,
@@ -118,6 +146,7 @@ mod tests {
     use crate::check::script::{assert_breaks, assert_keeps};
     use crate::check::{Class, How};
     use crate::talk::Returned;
+    use crate::talk::kafka::Moved;
 
     const CLASS: Class = Class::DuplicateDelivery;
     const HELD: &str =
@@ -170,6 +199,22 @@ mod tests {
         let unnoted = "service effect m1 / broker acked m1 q / c2 received m1";
         assert_breaks(&format!("{HELD} / {unnoted}"), CLASS, How::AfterAck);
         assert_breaks(&format!("{HELD} / broker push m1 q c2"), CLASS, How::WhileUnacked);
+    }
+
+    #[test]
+    fn a_new_owner_reads_again_what_was_not_committed() {
+        let read = "b1 created p0 / producer submit m1 / b1 append m1 p0 0 / b1 high p0 1 / \
+                    c1 assigned g p0 gen=1 / c1 moved g p0 0 nothing / c1 polled m1 g p0 0";
+        let other = "c1 revoked g p0 / c2 assigned g p0 gen=2 / c2 moved g p0 0 committed / \
+                     c2 polled m1 g p0 0";
+        let how = How::ReadAgain(Moved::Committed);
+        assert_breaks(&format!("{read} / {other}"), CLASS, how);
+        let seek = "c1 moved g p0 0 seek / c1 polled m1 g p0 0";
+        assert_keeps(&format!("{read} / {seek}"), CLASS);
+        let group = "c2 assigned h p0 gen=1 / c2 moved h p0 0 nothing / c2 polled m1 h p0 0";
+        assert_keeps(&format!("{read} / {group}"), CLASS);
+        let effects = "service effect m1 / OTHER / service effect m1".replace("OTHER", other);
+        assert_breaks(&format!("{read} / {effects}"), Class::DuplicateEffect, how);
     }
 
     #[test]

@@ -4,6 +4,10 @@
 //! Copies in several queues are no duplicates, nor is a dead letter, nor what a consumer publishes
 //! for a later attempt.
 //!
+//! In Kafka, one send stands at two offsets: a client that is not idempotent sent a batch again of
+//! which it had no answer, or the application sent the message again. A record of an aborted
+//! transaction does not count, nor one that was truncated.
+//!
 //! The smallest history that breaks it:
 //! ```text
 //! producer submit m1
@@ -14,7 +18,7 @@
 use super::super::book::{mark, trail};
 use super::super::cell::{Cell, fact};
 use super::super::class::{Class, Point};
-use super::super::ledger::{Case, Ledger};
+use super::super::ledger::{Case, Ledger, bit};
 use super::super::verdict::How;
 use crate::talk::{MessageId, QueueId};
 
@@ -46,6 +50,24 @@ impl Ledger {
         let what = (Class::DuplicateLog, Point::Log, How::Resent);
         self.breach(case, what, Some(msg), Some(queue), Some(case.node));
         let_go || self.book.find(at, |it| it.queue == queue.0).is_some()
+    }
+
+    /// A record is about to be appended. Says whether its send is in a log already.
+    pub(in super::super) fn judge_appended_again(
+        &mut self,
+        case: Case,
+        msg: MessageId,
+        play: u32,
+        copy: u16,
+    ) -> bool {
+        let retry = copy > 0 && self.book.play(play).retries & bit(copy) != 0;
+        if self.streams.marked(msg).copies() == 0 || retry {
+            return false;
+        }
+        self.book.play_mut(play).trail |= trail::RESENT;
+        let what = (Class::DuplicateLog, Point::Log, How::Resent);
+        self.breach(case, what, Some(msg), None, Some(case.node));
+        true
     }
 
     /// A copy is about to be stored: is it there already?
@@ -102,6 +124,22 @@ mod tests {
     #[test]
     fn a_resend_of_what_was_not_stored_is_none() {
         assert_keeps("producer submit m1 / producer published m1+1 / broker store m1+1 q", CLASS);
+    }
+
+    #[test]
+    fn a_batch_that_is_sent_again_stands_at_two_offsets() {
+        let twice = "b1 created p0 / producer submit m1 / producer published m1 / \
+                     b1 append m1 p0 0 / producer published m1 / b1 append m1 p0 1";
+        assert_breaks(twice, CLASS, How::Resent);
+    }
+
+    #[test]
+    fn what_was_truncated_or_aborted_may_be_sent_again() {
+        let first = "b1 created p0 / producer submit m1 / producer begin by=7 / b1 append m1 p0 0";
+        assert_keeps(&format!("{first} / b1 truncated p0 0 / b1 append m1 p0 0"), CLASS);
+        let abort = "b1 txn p0 0 1 by=7 / b1 marker p0 1 by=7 abort / b1 append m1+1 p0 2";
+        assert_keeps(&format!("{first} / {abort}"), CLASS);
+        assert_keeps(&format!("{first} / c1 published m1+1 / b1 append m1+1 p1 0"), CLASS);
     }
 
     #[test]

@@ -71,6 +71,8 @@ impl Ledger {
             at: book.last_at,
             msg: Some(msg),
             queue: resting.or(book.queue).map(QueueId),
+            partition: None,
+            group: None,
             node: None,
             how,
             times: 1,

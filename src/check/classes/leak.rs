@@ -57,6 +57,8 @@ impl Ledger {
             at: book.last_at,
             msg: Some(msg),
             queue: Some(QueueId(token.queue)),
+            partition: None,
+            group: None,
             node: Some(NodeId(token.holder)),
             how: How::Forgotten,
             times: 1,

@@ -6,6 +6,11 @@
 //! at the moment it is given, whatever happens later. A message that was never acknowledged may be
 //! lost without breaking this promise; that it comes to no end is the business of `stuck`.
 //!
+//! In Kafka a record is lost when no replica has it any more, or when a leader without it has given
+//! its offset to another one (`acks=1`, an unclean election, a loss of power before the flush). What
+//! retention or compaction delete goes by the rules. An acknowledgement of what an idempotent
+//! producer only took for a repetition is a lie as well.
+//!
 //! The smallest history that breaks it:
 //! ```text
 //! producer submit m1
@@ -15,10 +20,12 @@
 //! ```
 
 use super::super::book::{Token, mark};
+use super::super::breaches::Breaches;
 use super::super::cell::fact;
 use super::super::class::{Class, Point};
-use super::super::ledger::{Case, Ledger};
-use super::super::verdict::How;
+use super::super::ledger::{Case, Ledger, span};
+use super::super::verdict::{Breach, End, How};
+use crate::talk::kafka::TopicPartition;
 use crate::talk::{MessageId, QueueId};
 
 impl Ledger {
@@ -69,6 +76,60 @@ impl Ledger {
             let what = (Class::LostAcknowledged, Point::Log, how);
             let queue = Some(QueueId(token.queue));
             self.breach(case, what, Some(msg), queue, Some(case.node));
+        }
+    }
+
+    /// No log of Kafka's has it any more.
+    pub(in super::super) fn judge_gone(
+        &mut self,
+        case: Case,
+        msg: MessageId,
+        at: TopicPartition,
+        how: How,
+    ) {
+        let cell = *self.book.cell(msg);
+        if self.complete(msg, cell) || cell.has(fact::PARKED_SAFELY) {
+            return;
+        }
+        let play = self.book.open(msg);
+        self.book.play_mut(play).lost = Some(how);
+        self.stamp(case, play);
+        self.book.cell(msg).set(fact::LOST);
+        if cell.has(fact::CONFIRMED) {
+            let case = Case { place: Some(at), ..case };
+            let what = (Class::LostAcknowledged, Point::Log, how);
+            self.breach(case, what, Some(msg), None, Some(case.node));
+        }
+    }
+
+    /// At the end of a run: records that the present leader lacks, and that nobody will bring back.
+    pub(in super::super) fn judge_lacking(&self, end: &End, found: &mut Breaches) {
+        if !self.rules.judges(Class::LostAcknowledged) || !(end.healed || end.quiet) {
+            return;
+        }
+        for (at, part) in self.streams.parts() {
+            let Some(from) = part.lacking() else { continue };
+            let slots = span(from.max(part.start()), part.end()).filter_map(|it| part.slot(it));
+            let how = if part.unclean { How::UncleanElection } else { How::Truncated };
+            for slot in slots.filter(|slot| slot.visible()) {
+                let cell = self.book.get(slot.msg);
+                let one = self.streams.marked(slot.msg).copies() == 1;
+                if one && cell.has(fact::CONFIRMED) && !self.complete(slot.msg, cell) {
+                    found.add(Breach {
+                        class: Class::LostAcknowledged,
+                        point: Point::Log,
+                        step: end.step,
+                        at: end.at,
+                        msg: Some(slot.msg),
+                        queue: None,
+                        partition: Some(at),
+                        group: None,
+                        node: part.leader,
+                        how,
+                        times: 1,
+                    });
+                }
+            }
         }
     }
 
@@ -147,6 +208,46 @@ mod tests {
                        producer confirmed m1 / broker push m1 q c1 / c1 received m1 / \
                        service effect m1 / broker acked m1 q / broker lost m1 r";
         assert_breaks(history, CLASS, How::BrokerStopped);
+    }
+
+    const LED: &str = "b1 created p0 / producer submit m1 / producer submit m2 / \
+                       ctl elected p0 b1 epoch=1 / b1 append m1 p0 0 / b1 replicated p0 1 / \
+                       producer confirmed m1";
+
+    #[test]
+    fn a_leader_that_lacks_a_record_takes_its_offset() {
+        let next = "ctl elected p0 b2 epoch=2 / b2 append m2 p0 0";
+        assert_breaks(&format!("{LED} / {next}"), CLASS, How::Truncated);
+        let unclean = next.replace("epoch=2", "epoch=2 unclean");
+        assert_breaks(&format!("{LED} / {unclean}"), CLASS, How::UncleanElection);
+        assert_keeps(&format!("{LED} / b2 replicated p0 1 / ctl elected p0 b2 epoch=2"), CLASS);
+        let silent = "b2 replicated p0 0 / ctl elected p0 b2 epoch=2";
+        assert_breaks(&format!("{LED} / {silent}"), CLASS, How::Truncated);
+    }
+
+    #[test]
+    fn a_record_is_lost_when_the_last_replica_drops_it() {
+        let drop = "b1 truncated p0 0";
+        assert_breaks(&format!("{LED} / {drop}"), CLASS, How::Truncated);
+        assert_keeps(&format!("{LED} / b2 replicated p0 1 / {drop}"), CLASS);
+        assert_breaks(
+            &format!("{LED} / b2 replicated p0 1 / {drop} / b2 truncated p0 0"),
+            CLASS,
+            How::Truncated,
+        );
+    }
+
+    #[test]
+    fn what_a_deposed_leader_acknowledges_is_lost() {
+        let next = "ctl elected p0 b2 epoch=2 / b2 append m2 p0 1 / producer submit m3 / \
+                    b1 append m3 p0 1 / producer confirmed m3";
+        assert_breaks(&format!("{LED} / b2 replicated p0 1 / {next}"), CLASS, How::Truncated);
+    }
+
+    #[test]
+    fn retention_and_an_effect_are_no_losses() {
+        assert_keeps(&format!("{LED} / b1 log-start p0 1 / b1 truncated p0 0"), CLASS);
+        assert_keeps(&format!("{LED} / service effect m1 / b1 truncated p0 0"), CLASS);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! `reordered`: a message is seen for the first time after a later one of the same order.
 //!
+//! In Kafka only a partition has an order. A key that goes to another partition than before (more
+//! partitions, another partitioner) has none across them, which is named when it shows.
+//!
 //! Orders: the messages of one producer about one key; all messages of one producer; what one queue
 //! stored. They are looked at where the rules say: in queues, at consumers, in the world outside.
 //! Only first occurrences count, since a message that comes again is a duplicate. What made the late
@@ -17,6 +20,7 @@ use super::super::book::{NONE, mark};
 use super::super::class::{Class, Point};
 use super::super::ledger::{Case, Ledger, Line};
 use super::super::verdict::{By, How, Scope};
+use crate::talk::kafka::TopicPartition;
 use crate::talk::{MessageId, QueueId};
 
 impl Ledger {
@@ -52,6 +56,41 @@ impl Ledger {
             if let Some(by) = overtaken(line, nth, msg, case, point) {
                 self.late(case, msg, play, point, Scope::Producer, by);
             }
+        }
+    }
+
+    /// A record is in a log for the first time.
+    pub(in super::super) fn judge_log_order(
+        &mut self,
+        case: Case,
+        msg: MessageId,
+        play: u32,
+        at: TopicPartition,
+    ) {
+        let line = self.book.play(play).line;
+        if let Some(line) = self.lines.get_mut(line as usize).filter(|line| !line.moved) {
+            let key = line.key;
+            let late = overtaken(line, 0, msg, case, Point::Log);
+            if let Some(by) = late.filter(|_| self.rules.order.key_at_log) {
+                self.late(case, msg, play, Point::Log, Scope::Key(key), by);
+            }
+        }
+        let producer = self.book.get(msg).producer();
+        if producer > 0
+            && self.streams.part(at).is_late(producer, msg)
+            && self.rules.order.producer_at_log
+        {
+            self.late(case, msg, play, Point::Log, Scope::Producer, By::Broker);
+        }
+    }
+
+    /// What is to blame in Kafka when nothing that happened to the message is.
+    fn late_in_kafka(&self, line: u32, point: Point, otherwise: By) -> By {
+        let moved = self.lines.get(line as usize).is_some_and(|line| line.moved);
+        match (moved, point, otherwise) {
+            (true, ..) => By::Partitions,
+            (_, Point::Delivery, By::Competition) => By::Rebalance,
+            _ => otherwise,
         }
     }
 
@@ -93,6 +132,9 @@ impl Ledger {
         otherwise: By,
     ) {
         let book = self.book.play(play);
+        let kafka = self.streams.marked(msg).in_kafka();
+        let otherwise =
+            if kafka { self.late_in_kafka(book.line, point, otherwise) } else { otherwise };
         let by = self.late_by(book, otherwise);
         let copy = self.book.tokens(play).map(|(_, token)| token.queue).next();
         let queue = copy.or(book.queue).map(QueueId);
@@ -174,6 +216,28 @@ mod tests {
              broker requeue m1 q nack / broker push m1 q c1"
         );
         assert_keeps(&history, CLASS);
+    }
+
+    #[test]
+    fn a_retry_in_flight_reorders_a_log() {
+        let history = format!(
+            "b1 created p0 / {TWO} / producer published m1 / producer published m2 / \
+             b1 append m2 p0 0 / producer published m1 / b1 append m1 p0 1"
+        );
+        assert_breaks(&history, CLASS, key(By::Resend));
+        let other = format!("b1 created p0 / {TWO} / b1 append m2 p0 0 / b1 append m1 p0 1");
+        assert_breaks(&other, CLASS, key(By::Broker));
+        let apart = other.replace("m1 p0 1", "m1 p1 0");
+        assert_keeps(&apart, CLASS);
+    }
+
+    #[test]
+    fn a_key_that_moves_to_another_partition_loses_its_order() {
+        let history = format!(
+            "b1 created p0 / {TWO} / b1 append m1 p0 0 / b1 append m2 p1 0 / b1 high p0 1 / \
+             b1 high p1 1 / c1 polled m2 g p1 0 / c2 polled m1 g p0 0"
+        );
+        assert_breaks(&history, CLASS, key(By::Partitions));
     }
 
     #[test]

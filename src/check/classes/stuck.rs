@@ -6,6 +6,9 @@
 //! blocks the producer, a broker that stays down), that is `unavailable by design` and no violation.
 //! A message that moves on and on is not stuck either: see `poison-loop`.
 //!
+//! A record of Kafka's waits by design while its partition has no leader or fewer in-sync replicas
+//! than `min.insync.replicas`, and where no group reads it.
+//!
 //! The smallest history that breaks it:
 //! ```text
 //! producer submit m1
@@ -22,17 +25,18 @@ use super::super::class::{Class, Point};
 use super::super::ledger::Ledger;
 use super::super::verdict::{Breach, End, How, Reason, Unavailable, Where};
 use crate::kernel::NodeId;
+use crate::talk::kafka::TopicPartition;
 use crate::talk::{MessageId, QueueId};
 
 /// What the end of a run shows about messages that have not come to their end.
 #[derive(Debug, Default)]
 pub(in super::super) struct Open {
     /// How many may still come to their end.
-    in_flight: u32,
-    first: Option<MessageId>,
+    pub(super) in_flight: u32,
+    pub(super) first: Option<MessageId>,
     /// The one that came back most often.
-    comes_back: Option<(u16, MessageId)>,
-    by_design: Option<Unavailable>,
+    pub(super) comes_back: Option<(u16, MessageId)>,
+    pub(super) by_design: Option<Unavailable>,
     /// A message was acknowledged and let go of, and may still take effect.
     pub(in super::super) unsafe_one: Option<MessageId>,
 }
@@ -54,6 +58,8 @@ impl Ledger {
     /// Judges all messages that have not come to their end when the run has come to its own.
     pub(in super::super) fn judge_end(&self, end: &End, found: &mut Breaches) -> Open {
         let mut open = Open::default();
+        self.judge_passed(end, found);
+        self.judge_lacking(end, found);
         for (msg, cell) in self.book.messages() {
             let Some(play) = cell.play() else { continue };
             self.judge_open(end, msg, cell, play, found, &mut open);
@@ -86,6 +92,10 @@ impl Ledger {
         }
         if self.rests(cell, play) {
             self.judge_health(msg, cell, play, found);
+            return;
+        }
+        if self.streams.marked(msg).in_kafka() && self.book.bare(play) {
+            self.judge_open_record(end, msg, (cell, play), over, (found, open));
             return;
         }
         let answered = cell.has(fact::REFUSED | fact::RETURNED | fact::GAVE_UP);
@@ -163,6 +173,33 @@ impl Ledger {
         self.nodes.get(node.index()).is_some_and(|node| node.down)
     }
 
+    /// A record is stuck.
+    pub(super) fn stuck_in(
+        &self,
+        found: &mut Breaches,
+        how: How,
+        msg: MessageId,
+        play: u32,
+        partition: Option<TopicPartition>,
+    ) {
+        if self.rules.judges(Class::Stuck) {
+            let book = self.book.play(play);
+            found.add(Breach {
+                class: Class::Stuck,
+                point: Point::Effect,
+                step: book.last,
+                at: book.last_at,
+                msg: Some(msg),
+                queue: None,
+                partition,
+                group: None,
+                node: None,
+                how,
+                times: 1,
+            });
+        }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "a breach has this many parts")]
     fn at_end(
         &self,
@@ -180,7 +217,20 @@ impl Ledger {
             let copy = self.book.tokens(play).map(|(_, token)| token.queue).next();
             let queue = copy.or(book.queue).map(QueueId);
             let msg = Some(msg);
-            found.add(Breach { class, point, step, at, msg, queue, node, how, times: 1 });
+            let (partition, group) = (None, None);
+            found.add(Breach {
+                class,
+                point,
+                step,
+                at,
+                msg,
+                queue,
+                partition,
+                group,
+                node,
+                how,
+                times: 1,
+            });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `unbounded`: load above a bound that the scenario declares: unacknowledged messages at a
 //! consumer process (judged with `prefetch-exceeded`), the depth of a queue, calls of a downstream
-//! service in one second. Where no bound is declared there is nothing to say.
+//! service in one second, the lag of a Kafka group. Where no bound is declared there is nothing to say.
 //!
 //! The smallest history that breaks it, with a depth of 1:
 //! ```text
@@ -22,6 +22,7 @@ impl Ledger {
     pub(in super::super) fn bounded(&self) -> bool {
         self.rules.consumers.iter().any(|it| it.unacked.is_some())
             || self.rules.queues.iter().any(|it| it.depth.is_some())
+            || self.rules.groups.iter().any(|it| it.lag.is_some())
             || self.rules.services.iter().any(|it| it.calls_per_second.is_some())
     }
 
@@ -33,6 +34,12 @@ impl Ledger {
             let what = (Class::Unbounded, Point::Log, How::Depth { limit });
             self.breach(case, what, Some(msg), Some(queue), Some(case.node));
         }
+    }
+
+    /// A group is further behind than it may.
+    pub(in super::super) fn judge_lag(&mut self, case: Case, limit: u64) {
+        let what = (Class::Unbounded, Point::Delivery, How::Lag { limit });
+        self.breach(case, what, None, None, Some(case.node));
     }
 
     /// A service is called.
@@ -60,7 +67,10 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use crate::check::script::{C1, Script, smallest};
-    use crate::check::{Class, ConsumerRule, How, QueueRule, Reason, Rules, ServiceRule, Verdict};
+    use crate::check::{
+        Class, ConsumerRule, GroupRule, How, QueueRule, Reason, Rules, ServiceRule, Verdict,
+    };
+    use crate::talk::kafka::GroupId;
 
     fn verdict(history: &str, rules: Rules) -> Verdict {
         Script::play(history, rules).verdict(Class::Unbounded)
@@ -92,6 +102,18 @@ mod tests {
         let pushed = "broker push m1 q c1 / broker push m2 q c1";
         let held = Some(How::Held { held: 2, limit: 1 });
         assert_eq!(how(&format!("{history} / {pushed}"), rules), held);
+    }
+
+    #[test]
+    fn a_group_may_have_a_bound_on_its_lag() {
+        let rules = |lag| {
+            let rule = GroupRule { lag: Some(lag), ..GroupRule::new(GroupId(0)) };
+            Rules { groups: vec![rule], ..Rules::default() }
+        };
+        let history = "b1 created p0 / c1 assigned g p0 gen=1 / c1 moved g p0 0 nothing / \
+                       b1 high p0 2 / b1 high p1 9 / b1 committed g p0 1 c1 / b1 high p0 3";
+        assert_eq!(how(history, rules(1)), Some(How::Lag { limit: 1 }));
+        assert_eq!(verdict(history, rules(2)), Verdict::Holds);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is known of each node, queue and order.
 
 use crate::kernel::{NodeId, StepNo, Time};
+use crate::talk::kafka::{GroupId, TopicPartition};
 use crate::talk::{Gone, MessageId, Name, QueueId};
 
 /// What is known of one node.
@@ -19,6 +20,8 @@ pub(in crate::check) struct NodeBook {
     pub(in crate::check) down: bool,
     pub(in crate::check) prefetch: Option<u32>,
     pub(in crate::check) bound: Option<u32>,
+    /// The Kafka group that it is a member of.
+    pub(in crate::check) group: Option<GroupId>,
     /// What was pushed to it and taken back before it came: it may still come, since the broker
     /// that closes a connection cannot stop what is under way on it.
     pub(super) under_way: Vec<(MessageId, QueueId)>,
@@ -63,6 +66,10 @@ pub(in crate::check) struct Line {
     pub(in crate::check) latest: [u32; 3],
     /// At which node it was seen.
     pub(in crate::check) node: [u32; 3],
+    /// The partition that its records were appended to last.
+    pub(in crate::check) partition: Option<TopicPartition>,
+    /// And it was another one before.
+    pub(in crate::check) moved: bool,
 }
 
 /// Calls of a service in one second of the run; kept only where a bound is declared.
@@ -78,4 +85,8 @@ pub(in crate::check) struct Case {
     pub(in crate::check) step: StepNo,
     pub(in crate::check) at: Time,
     pub(in crate::check) node: NodeId,
+    /// The partition that it is about.
+    pub(in crate::check) place: Option<TopicPartition>,
+    /// The group that it is about.
+    pub(in crate::check) group: Option<GroupId>,
 }

@@ -179,6 +179,6 @@ impl Ledger {
 }
 
 /// The bit of a publish in [`Play::retries`]; those beyond the 32nd share the last one.
-pub(super) fn bit(copy: u16) -> u32 {
+pub(in crate::check) fn bit(copy: u16) -> u32 {
     1 << copy.min(31)
 }

@@ -1,7 +1,7 @@
 //! Where copies are, and how they leave the books.
 
 use super::super::book::{NONE, Play, Token, mark, trail};
-use super::super::cell::{Cell, fact};
+use super::super::cell::{Cell, SERVICES, fact};
 use super::super::class::{Class, Point};
 use super::super::grown;
 use super::super::verdict::{Breach, By, How};
@@ -18,6 +18,15 @@ impl Ledger {
                     && self.far.range((msg, 0)..=(msg, u16::MAX)).next().is_some())
         } else {
             cell.has(fact::ACKED)
+        }
+    }
+
+    /// Whether it took effect at this service.
+    pub(in crate::check) fn took_effect(&self, msg: MessageId, cell: Cell, service: u16) -> bool {
+        if service < SERVICES {
+            cell.had_effect(service)
+        } else {
+            self.far.contains(&(msg, service))
         }
     }
 
@@ -46,8 +55,20 @@ impl Ledger {
         node: Option<NodeId>,
     ) {
         if self.rules.judges(class) {
-            let Case { step, at, .. } = case;
-            self.breaches.add(Breach { class, point, step, at, msg, queue, node, how, times: 1 });
+            let Case { step, at, place: partition, group, .. } = case;
+            self.breaches.add(Breach {
+                class,
+                point,
+                step,
+                at,
+                msg,
+                queue,
+                partition,
+                group,
+                node,
+                how,
+                times: 1,
+            });
         }
     }
 
@@ -134,7 +155,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn stamp(&mut self, case: Case, play: u32) {
+    pub(in crate::check) fn stamp(&mut self, case: Case, play: u32) {
         let play = self.book.play_mut(play);
         (play.last, play.last_at) = (case.step, case.at);
     }

@@ -6,6 +6,7 @@
 mod books;
 mod clients;
 mod custody;
+mod kafka;
 mod queues;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,8 @@ use super::verdict::Breach;
 use crate::kernel::{Fault, NodeId, Seen, Step, Taken, Watch};
 use crate::talk::{Failure, MessageId, Mq, Note, QueueId};
 pub(super) use books::{Calls, Case, Line, NodeBook, QueueBook};
+pub(super) use clients::bit;
+pub(super) use kafka::{Slot, known, span, state};
 
 /// Everything about a run that verdicts depend on, and nothing else: two runs with equal ledgers
 /// are judged alike whatever comes. Message numbers are expected to be dense, and those of one
@@ -36,6 +39,7 @@ pub struct Ledger {
     /// Effects at services that have no bit in a cell.
     far: BTreeSet<(MessageId, u16)>,
     pub(super) calls: Vec<Calls>,
+    pub(super) streams: kafka::Streams,
     pub(super) breaches: Breaches,
 }
 
@@ -57,6 +61,7 @@ impl Ledger {
             line_of: BTreeMap::new(),
             far: BTreeSet::new(),
             calls: Vec::new(),
+            streams: kafka::Streams::default(),
             breaches: Breaches::default(),
         }
     }
@@ -113,15 +118,21 @@ impl Ledger {
 
     /// How much memory it takes for messages, in bytes.
     pub fn bytes(&self) -> usize {
-        self.book.bytes()
+        self.book.bytes() + self.streams.bytes()
     }
 
     /// Learns one note.
     pub fn observe(&mut self, seen: Seen<'_, Note>) {
-        let case = Case { step: seen.step, at: seen.at, node: seen.node };
+        let (step, at, node) = (seen.step, seen.at, seen.node);
+        let case = Case { step, at, node, place: None, group: None };
         match *seen.note {
             Note::Submitted { msg, key } => self.submitted(case, msg, key),
-            Note::Published { msg, copy } => self.published(case, msg, copy),
+            Note::Published { msg, copy } => {
+                if self.streams.any() && copy == 0 {
+                    self.sent(case, msg);
+                }
+                self.published(case, msg, copy);
+            }
             Note::Confirmed { msg } => {
                 if self.is_producer_of(case.node, msg) {
                     self.confirmed(case, msg);
@@ -171,8 +182,18 @@ impl Ledger {
             }
             Note::Failed { msg, why: Failure::Poison | Failure::Flaky, .. }
             | Note::Died { msg } => self.book.cell(msg).set(fact::UNHEALTHY),
-            Note::Called { service, .. } => self.called(case, service),
-            Note::Effect { msg, service } => self.effect(case, msg, service),
+            Note::Called { msg, service } => {
+                self.called(case, service);
+                if self.streams.any() {
+                    self.called_by(case.node, msg);
+                }
+            }
+            Note::Effect { msg, service } => {
+                if self.streams.any() {
+                    self.judge_zombie(case, msg);
+                }
+                self.effect(case, msg, service);
+            }
             Note::Settled { msg, how } => self.settled(case, msg, how),
             Note::Retried { msg, .. } => self.leave_trail(case, msg, trail::RETRIED),
             Note::Parked { msg } => self.book.cell(msg).set(fact::PARKED),
@@ -189,9 +210,13 @@ impl Ledger {
             | Note::Elected { .. }
             | Note::Started { .. }
             | Note::Failed { why: Failure::Downstream, .. }
-            | Note::Deduplicated { .. }
             | Note::CallFailed { .. } => {}
-            Note::Kafka(_) => {}
+            Note::Deduplicated { msg, .. } => {
+                if self.streams.any() {
+                    self.streams.mark(msg).clear(known::ZOMBIE);
+                }
+            }
+            Note::Kafka(note) => self.observe_kafka(case, note),
         }
     }
 }
@@ -202,6 +227,7 @@ impl Watch<Mq> for Ledger {
             match *fault {
                 Fault::Kill(node) | Fault::PowerLoss(node) | Fault::Stop(node) => {
                     self.node(node).down = true;
+                    self.streams.down(node);
                     for queue in self.queues.iter_mut().filter(|it| it.broker == Some(node)) {
                         queue.consumers = 0;
                     }

@@ -102,6 +102,12 @@ pub(super) fn predicate(cast: &Cast, note: KafkaNote) -> String {
             cast.txn(txn),
             phase_name(phase)
         ),
+        KafkaNote::TxnBegun { producer } => format!("began a transaction as producer {producer}"),
+        KafkaNote::TxnRecords { at, first, end, .. } => format!(
+            "took offsets {first} to {} of {} into a transaction",
+            end.saturating_sub(1),
+            cast.partition(at)
+        ),
         KafkaNote::TxnMarker { at, offset, commit, .. } => format!(
             "wrote that a transaction {} to {} at offset {offset}",
             if commit { "commits" } else { "aborts" },

@@ -220,6 +220,22 @@ pub enum KafkaNote {
         /// The state now.
         phase: TxnPhase,
     },
+    /// An application began a transaction: told by its client.
+    TxnBegun {
+        /// With which producer id.
+        producer: u32,
+    },
+    /// A leader appended records that are part of a transaction; told after their appends.
+    TxnRecords {
+        /// Where.
+        at: TopicPartition,
+        /// The offset of the first one.
+        first: Offset,
+        /// The offset after the last one.
+        end: Offset,
+        /// The producer id.
+        producer: u32,
+    },
     /// A leader appended the marker that ends a transaction in its partition.
     TxnMarker {
         /// Where.
@@ -283,6 +299,8 @@ macro_rules! about {
             | KafkaNote::MemberRefused { .. }
             | KafkaNote::PositionMoved { .. }
             | KafkaNote::Txn { .. }
+            | KafkaNote::TxnBegun { .. }
+            | KafkaNote::TxnRecords { .. }
             | KafkaNote::TxnMarker { .. } => $else,
         }
     };
@@ -316,6 +334,8 @@ impl KafkaNote {
             KafkaNote::Polled { .. } => "polled",
             KafkaNote::Skipped { .. } => "skipped",
             KafkaNote::Txn { .. } => "txn",
+            KafkaNote::TxnBegun { .. } => "txn-begun",
+            KafkaNote::TxnRecords { .. } => "txn-records",
             KafkaNote::TxnMarker { .. } => "txn-marker",
             KafkaNote::Acquired { .. } => "acquired",
             KafkaNote::Released { .. } => "released",
