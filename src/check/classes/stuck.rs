@@ -94,7 +94,9 @@ impl Ledger {
             self.judge_health(msg, cell, play, found);
             return;
         }
-        if self.streams.marked(msg).in_kafka() && self.book.bare(play) {
+        let record =
+            self.streams.marked(msg).in_kafka() || self.streams.any() && self.queues.is_empty();
+        if record && self.book.bare(play) {
             self.judge_open_record(end, msg, (cell, play), over, (found, open));
             return;
         }

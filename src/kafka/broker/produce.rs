@@ -134,6 +134,7 @@ impl Broker {
         let Some((replica, peers)) = self.replica(at, ctx.now) else {
             return Err(Code::NotLeaderOrFollower); // it was found just before
         };
+        let transactional = batch.producer.filter(|stamp| stamp.transactional);
         let appended = replica.append(batch, acks, origin, ctx.now);
         let appended = appended.map_err(|code| refuse(at, &body, code, ctx))?;
         let written = Written { base_offset: appended.base, log_start: replica.log.start() };
@@ -147,6 +148,10 @@ impl Broker {
         for (offset, record) in (appended.base..).zip(records(&body)) {
             let (msg, copy) = (record.id, record.copy);
             ctx.note(Note::Kafka(KafkaNote::Appended { msg, copy, at, offset }));
+        }
+        if let Some(stamp) = transactional.filter(|_| !records(&body).is_empty()) {
+            let (first, end, producer) = (appended.base, appended.end, stamp.id);
+            ctx.note(Note::Kafka(KafkaNote::TxnRecords { at, first, end, producer }));
         }
         ctx.note(Note::Kafka(KafkaNote::Replicated { at, end: appended.end }));
         if raised {
