@@ -225,6 +225,16 @@ impl Ledger {
         self.streams.group(group).map_or(0, |group| group.lag)
     }
 
+    /// The end of a partition's log, as all replicas together have it.
+    pub fn log_end(&self, at: TopicPartition) -> Offset {
+        self.streams.get(at).map_or(0, PartBook::end)
+    }
+
+    /// The leader of a partition, if it has one.
+    pub fn leader(&self, at: TopicPartition) -> Option<NodeId> {
+        self.streams.get(at)?.leader
+    }
+
     /// Learns one note of Kafka's.
     pub(super) fn observe_kafka(&mut self, case: Case, note: KafkaNote) {
         match note {

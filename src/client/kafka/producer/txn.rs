@@ -8,8 +8,8 @@ use super::sender::is_fatal;
 use super::{KafkaProducer, OnFenced, Sending, tools};
 use crate::client::kafka::link::{Coordinated, Lane};
 use crate::kernel::{Ctx, Site, Span, Time};
-use crate::talk::kafka::{Answer, Api, Code, EndTxn, ProducerIdentity, Record};
-use crate::talk::{KafkaClientTimer, Mq, Rate, Timer};
+use crate::talk::kafka::{Answer, Api, Code, EndTxn, KafkaNote, ProducerIdentity, Record};
+use crate::talk::{KafkaClientTimer, Mq, Note, Rate, Timer};
 
 /// The present transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -55,6 +55,12 @@ impl KafkaProducer {
     pub(super) fn txn_took(&mut self, record: Record, ctx: &mut Ctx<'_, Mq>) {
         let Some(txn) = &self.config.transaction else { return };
         self.txn.records.push(record);
+        if let Sending::Batching(client) = &self.client
+            && let Some(identity) = client.identity
+            && self.txn.records.len() == 1
+        {
+            ctx.note(Note::Kafka(KafkaNote::TxnBegun { producer: identity.id }));
+        }
         let full = self.txn.records.len() as u32 >= txn.records.max(1);
         let last = self.submitted >= self.config.messages && self.again.is_empty();
         if full || last {
