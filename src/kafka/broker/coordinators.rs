@@ -11,6 +11,7 @@ use crate::kafka::coordinate::{Act, Coordinator, Desk, Stored, Ticket};
 use crate::kafka::group::GroupCoordinator;
 use crate::kafka::log::Origin;
 use crate::kafka::replica::Producing;
+use crate::kafka::txn::TxnCoordinator;
 use crate::kernel::{Ctx, NodeId};
 use crate::talk::kafka::{
     Acks, Answer, Api, Batch, Body, Code, GroupId, Offset, ProducerIdentity, ProducerStamp,
@@ -34,6 +35,7 @@ pub(super) struct Seat {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Holder {
     Groups(Box<GroupCoordinator>),
+    Txns(Box<TxnCoordinator>),
 }
 
 /// Has whichever coordinator it is do something.
@@ -41,6 +43,7 @@ macro_rules! with {
     ($holder:expr, $it:ident => $act:expr) => {
         match $holder {
             Holder::Groups($it) => $act,
+            Holder::Txns($it) => $act,
         }
     };
 }
@@ -98,6 +101,16 @@ impl Broker {
         let seat = self.seats.iter().find(|seat| seat.at == at)?;
         match &seat.holder {
             Holder::Groups(it) => Some(it),
+            Holder::Txns(_) => None,
+        }
+    }
+
+    /// The coordinator of the transactional ids of a partition, if it lives here.
+    pub fn txn_coordinator(&self, at: TopicPartition) -> Option<&TxnCoordinator> {
+        let seat = self.seats.iter().find(|seat| seat.at == at)?;
+        match &seat.holder {
+            Holder::Txns(it) => Some(it),
+            Holder::Groups(_) => None,
         }
     }
 
@@ -218,6 +231,9 @@ impl Broker {
     }
 
     pub(super) fn coordinators_timer(&mut self, timer: KafkaTimer, ctx: &mut Ctx<'_, Mq>) {
+        if matches!(timer, KafkaTimer::TxnScan | KafkaTimer::OffsetRetention) {
+            self.arm_scan(timer, ctx);
+        }
         let at = match timer {
             KafkaTimer::Join(group)
             | KafkaTimer::Sync(group)
@@ -261,7 +277,8 @@ impl Broker {
 
     /// A partition of an internal topic has a leader, perhaps another one than before.
     pub(super) fn seat(&mut self, at: TopicPartition, ctx: &mut Ctx<'_, Mq>) {
-        if self.config.spec(at.topic).is_none_or(|spec| spec.kind != TopicKind::Offsets) {
+        let Some(kind) = self.config.spec(at.topic).map(|spec| spec.kind) else { return };
+        if kind == TopicKind::User {
             return;
         }
         let place = self.seats.iter().position(|seat| seat.at == at);
@@ -275,10 +292,29 @@ impl Broker {
             self.seats.retain(|seat| seat.at != at);
         }
         let Some(epoch) = epoch else { return };
-        let holder = Holder::Groups(Box::new(GroupCoordinator::new(self.config.clone(), at)));
+        let config = self.config.clone();
+        let holder = match kind {
+            TopicKind::Transactions => Holder::Txns(Box::new(TxnCoordinator::new(config, at))),
+            _ => Holder::Groups(Box::new(GroupCoordinator::new(config, at))),
+        };
         self.seats.push(Seat { at, epoch, holder });
         let batches: Vec<Batch> = self.batches(at).cloned().collect();
         self.task(at, Task::Load(&batches), ctx);
+    }
+
+    /// What coordinators look for now and then: offsets that are too old, and transactions that took
+    /// too long. `which` is one of the two.
+    pub(super) fn arm_scan(&self, which: KafkaTimer, ctx: &mut Ctx<'_, Mq>) {
+        let settings = &self.config.settings;
+        let (needed, every) = match which {
+            KafkaTimer::TxnScan => {
+                (!self.config.txns.is_empty(), settings.transaction_abort_interval)
+            }
+            _ => (!self.config.groups.is_empty(), settings.offsets_retention_check_interval),
+        };
+        if needed {
+            ctx.arm(Timer::Kafka(which), every);
+        }
     }
 
     /// The metadata is new.

@@ -43,6 +43,8 @@ impl Broker {
         let scan = Span::from_nanos(self.config.settings.replica_lag_time_max.as_nanos() / 2);
         ctx.arm(Timer::Kafka(KafkaTimer::IsrScan), scan);
         self.start_cleaning(ctx);
+        self.arm_scan(KafkaTimer::TxnScan, ctx);
+        self.arm_scan(KafkaTimer::OffsetRetention, ctx);
     }
 
     /// It will stop: its leaders move when the controller hears of it.
