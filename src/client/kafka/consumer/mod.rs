@@ -1,8 +1,9 @@
 //! An application that reads from Kafka, with Java's client, KafkaJS or librdkafka.
 //!
-//! What a consumer is made of: its membership in a group ([`member`], [`rebalance`]), where it
-//! stands in each of its partitions ([`place`]), what it fetches ([`fetch`]), what it commits
-//! ([`commit`]), and the handlers that are under way ([`run`], [`stages`]). What drives all this is
+//! What a consumer is made of: its membership in a group ([`member`], [`beat`], [`rebalance`]), where
+//! it stands in each of its partitions ([`place`]), what it fetches ([`fetch`]), what it commits
+//! ([`commit`], [`txn`]), the handlers that are under way ([`run`], [`stages`]) and what they produce
+//! ([`produce`]). What drives all this is
 //! the client's own: the poll loop of Java and librdkafka ([`poll`]), or the runner of KafkaJS with
 //! its fetchers and workers ([`kafkajs`]).
 //!
@@ -11,7 +12,8 @@
 //! seen there is no step.
 //!
 //! *Simplified*: librdkafka's application has a rebalance callback, which is served when it polls;
-//! partitions have no preferred read replica; the application polls again at once.
+//! partitions have no preferred read replica; the application polls again at once. *Left out*: share
+//! groups (KIP-932), publishing to RabbitMQ.
 
 mod beat;
 mod buffer;
