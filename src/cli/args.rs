@@ -21,6 +21,7 @@ Examples:
   redeliver play crash-before-ack        walk about in a run, forwards and backwards
   redeliver run crash-before-ack         run it once and say what held, what broke, and why
   redeliver run crash-before-ack --seed 1..1000 --jobs 2
+  redeliver compare guide-orders --profile rabbitmq-4.2 --profile kafka-4.1
   redeliver guide R5                     a claim of the guide, and what the runs say
   redeliver check my-queue.toml          what is wrong with a scenario
   redeliver new my-queue                 write a scenario to start from
@@ -34,6 +35,8 @@ pub(super) enum Command {
     Play(PlayArgs),
     /// Run a scenario and report what held, what broke, and why.
     Run(RunArgs),
+    /// Run one workload twice, on two systems or with two settings, and say what differs.
+    Compare(CompareArgs),
     /// Print every claim of the guide with its verdict and the runs that show it.
     Guide(GuideArgs),
     /// List the embedded scenarios.
@@ -102,6 +105,31 @@ pub(super) struct RunArgs {
     /// Say everything: guarantees that hold, and all numbers of the run.
     #[arg(long, short)]
     pub(super) verbose: bool,
+    /// Write with the signs of ASCII only.
+    #[arg(long)]
+    pub(super) ascii: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CompareArgs {
+    #[command(flatten)]
+    pub(super) scenario: ScenarioArgs,
+    /// Another scenario to compare with, instead of the same one.
+    #[arg(value_name = "OTHER")]
+    pub(super) other: Option<PathBuf>,
+    /// The system and version to run it on: once for each side, such as --profile rabbitmq-4.2
+    /// --profile kafka-4.1.
+    #[arg(long, value_name = "PROFILE")]
+    pub(super) profile: Vec<String>,
+    /// Change a key on the right side only: KEY=VALUE. May be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) right: Vec<String>,
+    /// The seed of both runs; the left scenario's own when it is not given.
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// How to report.
+    #[arg(long, value_enum, default_value_t = GuideFormat::Text)]
+    pub(super) format: GuideFormat,
     /// Write with the signs of ASCII only.
     #[arg(long)]
     pub(super) ascii: bool,

@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod check;
+mod compare;
 mod guide;
 mod list;
 mod memory;
@@ -69,6 +70,7 @@ fn run(args: Args) -> anyhow::Result<Outcome> {
             Err(anyhow::anyhow!("this build has no player: build it with the feature `tui`"))
         }
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Compare(args)) => compare::compare(&args),
         Some(Command::Guide(args)) => guide::guide(&args),
         Some(Command::List) => list::list(),
         Some(Command::Check(args)) => check::check(&args),

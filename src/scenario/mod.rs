@@ -20,6 +20,8 @@ pub mod problem;
 pub mod raw;
 mod run;
 mod schema;
+mod settings;
+mod systems;
 mod template;
 pub mod tree;
 mod value;
@@ -93,6 +95,7 @@ impl Scenario {
         for (n, option) in overrides.iter().enumerate() {
             path::set(&mut raw, option, n, &mut problems);
         }
+        systems::choose(&mut raw);
         let mut more = Problems::default();
         let tree = tree::read(&keys::SCENARIO, &raw, &mut more);
         let names = Names::collect(&tree, &mut more);

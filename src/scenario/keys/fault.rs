@@ -26,6 +26,10 @@ static LINK: Table = Table::new(
     ],
 );
 
+/// The systems that a file can describe.
+const SYSTEMS: &[Word] =
+    &[super::word("rabbitmq", "RabbitMQ."), super::word("kafka", "Kafka.")];
+
 pub(super) static FAULT: Table = Table::new(
     "fault",
     "[[fault]]",
@@ -35,6 +39,7 @@ pub(super) static FAULT: Table = Table::new(
         may("when", Kind::Either(&[Kind::Text, Kind::Table(&WHEN)]), "After what: \"m7 is delivered\", \"the 3rd confirmed\", or a table."),
         must("do", Kind::Table(&DO), "What."),
         may("for", SOME, "How long; then it is put right by itself (pause, slow, cut, partition, outage, alarm)."),
+        may("only", Kind::Choice(SYSTEMS), "The system that it is about, in a file that describes one workload for both: without the other's profile it happens, without its own it does not."),
         may("restart_after", ANY, "How long after it a process that went down starts again (crash, power-loss, stop)."),
     ],
 )

@@ -108,7 +108,7 @@ fn in_time(table: &Tree, tree: &Tree, problems: &mut Problems) {
     }
 }
 
-fn ill(poison: &Tree, producer: &Tree, problems: &mut Problems) {
+pub(super) fn ill(poison: &Tree, producer: &Tree, problems: &mut Problems) {
     if poison.says("messages") == poison.says("every") && poison.unknown.is_empty() {
         let title = "poison needs exactly one of `messages` and `every`";
         problems.push(

@@ -2,6 +2,7 @@
 
 mod clients;
 mod flow;
+pub(super) mod kafka;
 mod queues;
 mod rest;
 
@@ -13,6 +14,7 @@ use super::tree::Tree;
 pub(super) fn check(tree: &Tree, names: &Names, problems: &mut Problems) {
     queues::check(tree, problems);
     clients::check(tree, names, problems);
+    kafka::check(tree, problems);
     rest::check(tree, problems);
 }
 

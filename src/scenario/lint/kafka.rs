@@ -1,0 +1,255 @@
+//! `[kafka]`: settings that need or exclude each other, and what is legal but surprising.
+
+use crate::kafka::Version;
+use crate::kafka::settings::Owner;
+use crate::scenario::problem::{Problem, Problems};
+use crate::scenario::settings::{self, Book, Settings, Side};
+use crate::scenario::tree::{Entry, Tree};
+
+/// The version of Kafka that the brokers run.
+pub(in crate::scenario) fn version(tree: &Tree) -> Version {
+    let names = tree.list("profile").iter().filter_map(Entry::as_text);
+    let version = names.filter_map(|name| name.strip_prefix("kafka-")?.parse().ok()).next();
+    version.unwrap_or(Version::new(4, 1))
+}
+
+/// Whose settings the `config` of a client holds.
+pub(in crate::scenario) fn book(client: &Tree, side: Side) -> Book {
+    let name = client.text("client").unwrap_or_default();
+    match name.strip_prefix("java-").and_then(|version| version.parse().ok()) {
+        Some(version) => {
+            let owner = match side {
+                Side::Producer => Owner::Producer,
+                Side::Consumer => Owner::Consumer,
+            };
+            Book::Kafka(owner, version)
+        }
+        None if name.starts_with("librdkafka") => Book::Librdkafka(side),
+        None => Book::KafkaJs(side),
+    }
+}
+
+/// The replication factor of a topic: what it says, or as many as there are brokers, at most 3.
+pub(in crate::scenario) fn replication(topic: &Tree, kafka: &Tree) -> u16 {
+    let brokers: u16 = kafka.number("brokers");
+    if topic.has("replication_factor") {
+        topic.number("replication_factor")
+    } else {
+        brokers.min(3)
+    }
+}
+
+pub(super) fn check(tree: &Tree, problems: &mut Problems) {
+    let Some(kafka) = tree.table("kafka") else { return };
+    let version = version(tree);
+    let brokers = Settings::of(Book::Kafka(Owner::Broker, version), kafka.table("config"));
+    if let Some(config) = kafka.table("config") {
+        settings::check(Book::Kafka(Owner::Broker, version), config, problems);
+    }
+    let controllers: u16 = kafka.number("controllers");
+    if controllers % 2 == 0 {
+        let title = "an even number of controllers tolerates no more failures than one less";
+        problems.push(Problem::error(kafka.spot_of("controllers"), title).help("write 1, 3 or 5"));
+    }
+    for topic in kafka.tables("topic") {
+        of_topic(topic, kafka, version, &brokers, problems);
+    }
+    for producer in kafka.tables("producer") {
+        of_producer(producer, kafka, version, &brokers, problems);
+    }
+    for consumer in kafka.tables("consumer") {
+        of_consumer(consumer, kafka, problems);
+    }
+}
+
+fn of_topic(
+    topic: &Tree,
+    kafka: &Tree,
+    version: Version,
+    brokers: &Settings,
+    problems: &mut Problems,
+) {
+    let book = Book::Kafka(Owner::Topic, version);
+    if let Some(config) = topic.table("config") {
+        settings::check(book, config, problems);
+    }
+    let (replicas, nodes): (u16, u16) = (replication(topic, kafka), kafka.number("brokers"));
+    if replicas > nodes {
+        let title = format!("a replication factor of {replicas} needs {replicas} brokers");
+        problems.push(
+            Problem::error(topic.spot_of("replication_factor"), title)
+                .also(kafka.spot_of("brokers"), format!("there are {nodes}"))
+                .help("lower it, or raise `brokers`"),
+        );
+    }
+    let own = Settings::of(book, topic.table("config"));
+    let given = own.given("min.insync.replicas").or(brokers.given("min.insync.replicas"));
+    let least: u16 = given.and_then(|text| text.parse().ok()).unwrap_or(1);
+    if least > replicas {
+        let title = format!(
+            "min.insync.replicas is {least} and `{}` has {replicas} replicas",
+            topic.name()
+        );
+        // Partition.effectiveMinIsr, 4.1.1
+        let help =
+            "Kafka then takes the number of replicas: every write with acks=all needs them all";
+        problems.push(Problem::warning(&topic.spot, title).help(help));
+    }
+    for entry in topic.list("assignment") {
+        let members: Vec<i64> = entry.items().filter_map(Entry::as_whole).collect();
+        if let Some(strange) = members.iter().find(|it| **it > i64::from(nodes)) {
+            let title = format!("there is no broker {strange}");
+            problems.push(
+                Problem::error(&entry.spot, title)
+                    .help(format!("brokers are numbered 1 to {nodes}")),
+            );
+        }
+    }
+    let (assigned, partitions) =
+        (topic.list("assignment").len(), topic.number::<usize>("partitions"));
+    if assigned > 0 && assigned != partitions {
+        let title =
+            format!("`assignment` is about {assigned} partitions, and there are {partitions}");
+        problems.push(
+            Problem::error(topic.spot_of("assignment"), title)
+                .help("write one list of brokers for each partition"),
+        );
+    }
+    let name = Some(topic.name());
+    let written = kafka.tables("producer").any(|it| it.text("topic") == name)
+        || kafka.tables("consumer").any(|it| {
+            it.text("forward") == name
+                || it.text("dead_letter") == name
+                || it.tables("retry_topics").any(|it| it.text("topic") == name)
+        });
+    if !written {
+        let title = format!("nothing is ever produced to `{}`", topic.name());
+        problems.push(Problem::warning(topic.spot_of("name"), title).help("leave it out"));
+    }
+}
+
+fn of_producer(
+    producer: &Tree,
+    kafka: &Tree,
+    version: Version,
+    brokers: &Settings,
+    problems: &mut Problems,
+) {
+    let book = book(producer, Side::Producer);
+    if let Some(config) = producer.table("config") {
+        settings::check(book, config, problems);
+    }
+    let own = Settings::of(book, producer.table("config"));
+    let transactional = own.given("transactional.id").or(own.given("transactionalId")).is_some();
+    if producer.has("transaction") && !transactional {
+        let title = "a producer of transactions needs a transactional.id";
+        problems.push(
+            Problem::error(producer.spot_of("transaction"), title)
+                .help("write config = { \"transactional.id\" = \"payments\" }"),
+        );
+    }
+    let js = matches!(book, Book::KafkaJs(_));
+    if !js && producer.has("send_of") {
+        let title = "`send_of` has no effect: only a call of KafkaJS holds several messages";
+        problems.push(Problem::warning(producer.key_spot("send_of"), title).help("leave it out"));
+    }
+    if producer.text("pace") == Some("window") && producer.has("rate") {
+        let title = "`rate` has no effect: with pace = \"window\" the window decides";
+        problems.push(Problem::warning(producer.key_spot("rate"), title).help("leave it out"));
+    }
+    let topic = kafka.tables("topic").find(|it| Some(it.name()) == producer.text("topic"));
+    if let Some(topic) = topic {
+        if producer.has("partition")
+            && producer.number::<u32>("partition") >= topic.number::<u32>("partitions")
+        {
+            let title = format!("`{}` has no such partition", topic.name());
+            problems.push(
+                Problem::error(producer.spot_of("partition"), title)
+                    .also(topic.spot_of("partitions"), "so many there are, numbered from 0")
+                    .help("name one of them, or leave it to the partitioner"),
+            );
+        }
+        let settings = Settings::of(Book::Kafka(Owner::Topic, version), topic.table("config"));
+        let least = settings.given("min.insync.replicas").or(brokers.given("min.insync.replicas"));
+        let said = own.given("acks");
+        let all = said.is_some_and(|acks| acks == "all" || acks == "-1");
+        if all && least.is_none_or(|least| least == "1") && replication(topic, kafka) > 1 {
+            let title = "acks=all with min.insync.replicas=1: the leader alone may be \"all\"";
+            problems.push(
+                Problem::warning(producer.spot_of("config"), title)
+                    .help("write config = { \"min.insync.replicas\" = 2 } for the topic"),
+            );
+        }
+    }
+    for poison in producer.tables("poison") {
+        super::clients::ill(poison, producer, problems);
+    }
+}
+
+fn of_consumer(consumer: &Tree, kafka: &Tree, problems: &mut Problems) {
+    let book = book(consumer, Side::Consumer);
+    if let Some(config) = consumer.table("config") {
+        settings::check(book, config, problems);
+    }
+    let js = matches!(book, Book::KafkaJs(_));
+    if consumer.flag("static") && js {
+        let title = "`static` has no effect: KafkaJS has no static membership";
+        problems.push(
+            Problem::warning(consumer.key_spot("static"), title)
+                .help("leave it out, or choose another `client`"),
+        );
+    }
+    if !js {
+        for key in ["each", "error"] {
+            if consumer.has(key) {
+                let title = format!("`{key}` has no effect: it is about KafkaJS");
+                problems.push(Problem::warning(consumer.key_spot(key), title).help("leave it out"));
+            }
+        }
+    }
+    let needed: &[&str] = match consumer.text("on_failure") {
+        Some("dead-letter") => &["dead_letter"],
+        Some("retry-topic") => &["retry_topics", "dead_letter"],
+        _ => &[],
+    };
+    for key in needed.iter().filter(|key| !consumer.says(key)) {
+        let title = format!("on_failure needs `{key}`: where the message goes");
+        problems.push(
+            Problem::error(consumer.spot_of("on_failure"), title)
+                .help(format!("write {key} = …"))
+                .unless_hidden(key),
+        );
+    }
+    let auto = consumer.text("commit") == Some("auto");
+    let own = Settings::of(book, consumer.table("config"));
+    let off = own.flag("enable.auto.commit").or(own.flag("autoCommit")) == Some(false);
+    if auto && off {
+        let title = "commit = \"auto\" with auto-commit switched off: nothing is ever committed";
+        problems.push(
+            Problem::warning(consumer.spot_of("config"), title)
+                .help("write commit = \"each-message\" or \"each-batch\""),
+        );
+    }
+    if auto && !off && !consumer.flag("awaited") {
+        let title = "offsets are committed although nobody waits for the handler";
+        problems.push(
+            Problem::warning(consumer.spot_of("awaited"), title)
+                .help("a crash loses what the handler had in hand"),
+        );
+    }
+    for entry in consumer.list("topics") {
+        let Some(topic) = entry.as_text() else { continue };
+        let partitions = kafka
+            .tables("topic")
+            .find(|it| it.name() == topic)
+            .map_or(u32::MAX, |it| it.number("partitions"));
+        if consumer.number::<u32>("instances") > partitions {
+            let title =
+                format!("`{topic}` has {partitions} partitions: the other instances are idle");
+            problems.push(
+                Problem::warning(consumer.spot_of("instances"), title)
+                    .help("more instances than partitions are only spares"),
+            );
+        }
+    }
+}
