@@ -4,6 +4,7 @@
 //! still be refused is what a broker refuses to define, and that has been asked for beforehand.
 
 use super::build_client::{Topology, consumer, producer, service};
+use super::build_kafka;
 use super::event::Event;
 use super::incident::{Act, Incident, Moment};
 use super::names::Names;
@@ -65,6 +66,18 @@ pub(super) fn build(
         builder.broker(node, config.clone())?;
         join(&node.into(), "rabbitmq", Role::Broker);
     }
+    let mut cluster = None;
+    if let Some(kafka) = tree.table("kafka") {
+        let (config, mut site) = build_kafka::cluster(tree, kafka)?;
+        let controllers = names.members("controller");
+        let members = names.members("kafka");
+        builder.kafka(config, members.len() as u16, controllers.len() as u16)?;
+        for node in controllers.iter().chain(&members) {
+            join(&(*node).into(), "kafka", Role::Broker);
+        }
+        site.brokers = members.iter().filter_map(|name| builder.node(name)).collect();
+        cluster = Some((kafka, site));
+    }
 
     let mut services = Vec::new();
     for table in tree.tables("service") {
@@ -104,6 +117,20 @@ pub(super) fn build(
         }
     }
 
+    if let Some((kafka, cluster)) = &cluster {
+        for (table, name) in build_kafka::members(kafka, "producer", names) {
+            let config = cluster.producer(table, name, MessageId(first));
+            first += config.messages;
+            join(&config.name.clone(), table.name(), Role::Producer);
+            builder.kafka_producer(config)?;
+        }
+        for (table, name) in build_kafka::members(kafka, "consumer", names) {
+            let config = cluster.consumer(table, name, &poison, &site);
+            join(&config.name.clone(), table.name(), Role::Consumer);
+            builder.kafka_consumer(config)?;
+        }
+    }
+
     builder.horizon(tree.span("horizon").unwrap_or_default());
     builder.seed(tree.number("seed"));
     network(tree, names, &mut builder);
@@ -113,6 +140,9 @@ pub(super) fn build(
     let mut system = builder.build();
     one_way_links(tree, names, &mut system);
     cast.services.clone_from(&system.services);
+    cast.topics.clone_from(&system.topics);
+    cast.groups.clone_from(&system.groups);
+    cast.txns.clone_from(&system.txns);
     let rules = rules(tree, &system, names);
     let waits = incidents.iter().filter(|it| matches!(it.moment, Moment::When(_)));
     let triggers = waits.map(|it| it.when.clone()).collect();
@@ -145,7 +175,7 @@ impl Site {
 /// Effects that no service stands for: they take place inside of the handlers.
 fn local_effects(tree: &Tree, names: &Names) -> Vec<String> {
     let mut local: Vec<String> = Vec::new();
-    for handler in tree.tables("consumer").filter_map(|consumer| consumer.table("handler")) {
+    for handler in super::consumers(tree).filter_map(|consumer| consumer.table("handler")) {
         for effect in handler.list("effect").iter().filter_map(Entry::as_text) {
             if !names.is_service(effect) && !local.iter().any(|known| known == effect) {
                 local.push(effect.to_owned());
@@ -327,10 +357,9 @@ fn fault(act: &Act, builder: &SystemBuilder) -> Option<Fault> {
             let topic = builder.topic(topic)?;
             kafka(controller()?, KafkaOrder::CreatePartitions { topic, count: *count })
         }
-        Act::Delete(topic, partition, before) => {
+        Act::Delete(broker, topic, partition, before) => {
             let at = TopicPartition::new(builder.topic(topic)?, *partition);
-            // the controller knows who leads the partition
-            kafka(controller()?, KafkaOrder::DeleteRecords { at, before: *before })
+            kafka(node(broker)?, KafkaOrder::DeleteRecords { at, before: *before })
         }
         Act::Seek(name, to) => kafka(node(name)?, KafkaOrder::Seek(*to)),
         Act::Fetching(name, pause) => kafka(node(name)?, KafkaOrder::PauseFetching(*pause)),
@@ -342,7 +371,7 @@ const fn kafka(node: NodeId, order: KafkaOrder) -> Fault {
 }
 
 fn rules(tree: &Tree, system: &System, names: &Names) -> Rules {
-    let handlers = tree.tables("consumer").filter_map(|consumer| consumer.table("handler"));
+    let handlers = super::consumers(tree).filter_map(|consumer| consumer.table("handler"));
     let mut rules = Rules {
         effects: handlers.into_iter().any(|handler| !handler.list("effect").is_empty()),
         settle: tree.span("settle").unwrap_or_default(),

@@ -156,7 +156,7 @@ fn share(table: &Tree) -> Share {
     }
 }
 
-fn keys(table: &Tree) -> Keys {
+pub(super) fn keys(table: &Tree) -> Keys {
     let Some(entry) = table.entry("keys") else { return Keys::None };
     let Some(keys) = entry.as_table() else { return Keys::InTurn(table.number("keys")) };
     let count = keys.number("count");
@@ -178,7 +178,7 @@ pub(super) struct Ill {
 pub(super) fn poison(tree: &Tree, names: &Names) -> Vec<Ill> {
     let mut first: u32 = 1;
     let mut all = Vec::new();
-    for producer in tree.tables("producer") {
+    for producer in super::producers(tree) {
         let count: u32 = producer.number("messages");
         for _ in names.members(producer.name()) {
             for table in producer.tables("poison") {
@@ -221,12 +221,7 @@ fn poison_kind(table: &Tree) -> PoisonKind {
 pub(super) fn consumer(table: &Tree, name: &str, poison: &[Ill], site: &Site) -> ConsumerConfig {
     let handler = table.table("handler");
     let queue = table.text("queue").unwrap_or_default();
-    let mut script = script(handler, site);
-    for ill in poison {
-        if ill.consumers.is_empty() || ill.consumers.iter().any(|it| it == table.name()) {
-            script = script.poison(ill.messages.clone(), ill.kind);
-        }
-    }
+    let script = poisoned(script(handler, site), table.name(), poison);
     ConsumerConfig {
         connection: connection(table, site),
         prefetch: table.number("prefetch"),
@@ -264,7 +259,17 @@ pub(super) fn consumer(table: &Tree, name: &str, poison: &[Ill], site: &Site) ->
     }
 }
 
-fn script(handler: Option<&Tree>, site: &Site) -> Script {
+/// The handler of this consumer with the messages that are poison to it.
+pub(super) fn poisoned(mut script: Script, consumer: &str, poison: &[Ill]) -> Script {
+    for ill in poison {
+        if ill.consumers.is_empty() || ill.consumers.iter().any(|it| it == consumer) {
+            script = script.poison(ill.messages.clone(), ill.kind);
+        }
+    }
+    script
+}
+
+pub(super) fn script(handler: Option<&Tree>, site: &Site) -> Script {
     let Some(handler) = handler else { return Script::takes(Dist::default()) };
     let rate = |key| handler.chance(key).unwrap_or(Rate::NEVER);
     let mut script = Script::takes(handler.dist("takes").unwrap_or_default())

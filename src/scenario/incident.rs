@@ -52,8 +52,8 @@ pub(super) enum Act {
     Unclean(String, u16),
     /// A topic and the number of its partitions.
     Grow(String, u16),
-    /// A topic, a partition, and the first offset that stays.
-    Delete(String, u16, Option<u64>),
+    /// A broker, a topic, a partition, and the first offset that stays.
+    Delete(String, String, u16, Option<u64>),
     /// A consumer.
     Seek(String, SeekTo),
     /// A consumer, and whether it pauses.
@@ -212,7 +212,10 @@ fn acts(
             let table = entry.as_table()?;
             let (topic, partition) = partition(table)?;
             let before = table.has("before").then(|| table.number("before"));
-            Some(vec![Act::Delete(topic, partition, before)])
+            // whoever leads the partition then does it
+            let delete =
+                |broker: &&str| Act::Delete((*broker).to_owned(), topic.clone(), partition, before);
+            Some(names.members("kafka").iter().map(delete).collect())
         }
         "seek" => {
             let table = entry.as_table()?;
@@ -360,7 +363,7 @@ fn check_order(tree: &Tree, incidents: &[Incident], problems: &mut Problems) {
     planned.sort_by_key(|(at, ..)| *at);
     moved.extend(mortal(tree));
     let mut states: BTreeMap<String, Standing<'_>> = BTreeMap::new();
-    for client in super::clients(tree) {
+    for client in super::producers(tree).chain(super::consumers(tree)) {
         if client.entry("joined").is_some() && !client.flag("joined") {
             let n = client.number::<usize>("instances");
             states.insert(client.name().to_owned(), (State::Away, None));
@@ -448,11 +451,10 @@ fn step(act: &Act, state: State) -> Result<Option<State>, (&'static str, &'stati
 
 /// Consumers that can go down by themselves.
 fn mortal(tree: &Tree) -> Vec<String> {
-    let kills = tree
-        .tables("producer")
+    let kills = super::producers(tree)
         .any(|producer| producer.tables("poison").any(|poison| poison.has("kills")));
     let mut names = Vec::new();
-    for consumer in tree.tables("consumer") {
+    for consumer in super::consumers(tree) {
         let dies = consumer.text("on_failure") == Some("crash")
             || consumer.text("on_cancel") == Some("crash");
         if kills || dies {
@@ -484,7 +486,7 @@ impl Act {
             | Act::Leave(name)
             | Act::Seek(name, _)
             | Act::Fetching(name, _) => name.clone(),
-            Act::Unclean(topic, partition) | Act::Delete(topic, partition, _) => {
+            Act::Unclean(topic, partition) | Act::Delete(_, topic, partition, _) => {
                 format!("partition {topic}-{partition}")
             }
             Act::Grow(topic, _) => format!("topic {topic}"),

@@ -6,6 +6,7 @@
 
 mod build;
 mod build_client;
+mod build_kafka;
 pub mod claims;
 pub mod embedded;
 mod event;
@@ -36,7 +37,7 @@ pub use template::template;
 
 use crate::check::{Cast, Rules};
 use crate::kernel::Span;
-use crate::system::System;
+use crate::system::{BuildError, System};
 use crate::talk::Cue;
 use build::Built;
 use names::Names;
@@ -112,7 +113,8 @@ impl Scenario {
         let built = match build::build(&tree, &names, &incidents) {
             Ok(built) => built,
             Err(error) => {
-                let spot = tree.spot_of("rabbitmq");
+                let kafka = matches!(error, BuildError::Kafka(_));
+                let spot = tree.spot_of(if kafka { "kafka" } else { "rabbitmq" });
                 problems.push(
                     Problem::error(spot, format!("the broker cannot start: {error}"))
                         .help("mend what it names; `redeliver new NAME` writes one that starts"),
@@ -290,16 +292,16 @@ impl Scenario {
     }
 }
 
-/// The tables of all applications that send or receive, on either system.
-fn clients(tree: &Tree) -> impl Iterator<Item = &Tree> + Clone {
-    let kafka = tree.table("kafka");
-    let rabbit = ["producer", "consumer"].into_iter().flat_map(|key| tree.tables(key));
-    let of_kafka = ["producer", "consumer"];
-    rabbit.chain(
-        of_kafka
-            .into_iter()
-            .flat_map(move |key| kafka.into_iter().flat_map(move |it| it.tables(key))),
-    )
+/// The tables of all applications that send, on either system, in the order of their messages.
+fn producers(tree: &Tree) -> impl Iterator<Item = &Tree> + Clone {
+    tree.tables("producer")
+        .chain(tree.table("kafka").into_iter().flat_map(|it| it.tables("producer")))
+}
+
+/// The tables of all applications that receive, on either system.
+fn consumers(tree: &Tree) -> impl Iterator<Item = &Tree> + Clone {
+    tree.tables("consumer")
+        .chain(tree.table("kafka").into_iter().flat_map(|it| it.tables("consumer")))
 }
 
 /// What is no scenario at all.

@@ -32,7 +32,7 @@ impl Scenario {
     pub fn estimate(&self) -> Estimate {
         let horizon = self.horizon();
         let mut messages: u64 = 0;
-        for producer in self.tree().tables("producer") {
+        for producer in super::producers(self.tree()) {
             let instances = producer.number::<u64>("instances");
             let most = producer.number::<u64>("messages");
             let gap = producer.dist("rate").map(|dist| dist.mean()).filter(|gap| !gap.is_zero());
@@ -55,7 +55,7 @@ impl Scenario {
         if bytes <= room {
             return None;
         }
-        let producers = self.tree().tables("producer");
+        let producers = super::producers(self.tree());
         let largest = producers.max_by_key(|table| {
             table.number::<u64>("messages").saturating_mul(table.number("instances"))
         })?;
@@ -96,8 +96,9 @@ impl Scenario {
             .nodes()
             .all(|(_, node)| !node.as_service().is_some_and(|service| service.is_out()));
         let submitted = world.nodes().all(|(_, node)| {
-            node.as_producer()
-                .is_none_or(|producer| producer.submitted() >= producer.config().messages)
+            let rabbit = node.as_producer().map(|it| (it.submitted(), it.config().messages));
+            let kafka = node.as_kafka_producer().map(|it| (it.submitted(), it.config().messages));
+            rabbit.or(kafka).is_none_or(|(submitted, messages)| submitted >= messages)
         });
         End {
             at: if cut_off { world.now() } else { until },

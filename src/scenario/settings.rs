@@ -216,6 +216,11 @@ impl Settings {
         Settings { book, given: given.collect() }
     }
 
+    /// All that was written down.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.given.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// What was written down.
     pub(super) fn given(&self, name: &str) -> Option<&str> {
         self.given.get(name).map(String::as_str)

@@ -4,6 +4,7 @@ use super::{Fault, Member, Setup, System};
 use crate::client::kafka::consumer::{KafkaConsumer, KafkaConsumerConfig};
 use crate::client::kafka::{KafkaProducer, KafkaProducerConfig};
 use crate::client::{Consumer, ConsumerConfig, Handler, Producer, ProducerConfig, Script, Target};
+use crate::kafka::config::ConfigError;
 use crate::kafka::{self, ClusterConfig};
 use crate::kernel::{Dist, Link, NodeId, Planned, Span, Time, Triggered};
 use crate::rabbit::{self, Broker, DefinitionError};
@@ -23,6 +24,9 @@ pub enum BuildError {
     /// A broker cannot start with what it was told to define.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    /// Kafka refuses a setting.
+    #[error(transparent)]
+    Kafka(#[from] ConfigError),
 }
 
 /// Collects the parts of a [`System`].

@@ -7,9 +7,25 @@ use crate::scenario::kind::{Kind, Space, Word};
 /// Client libraries.
 pub const KAFKA_CLIENTS: &[Word] = &[
     word("kafkajs-2.2", "KafkaJS 2.2.4, the client of the guide."),
-    word("java-4.1", "Apache Kafka's own client, 4.1."),
-    word("java-3.9", "Apache Kafka's own client, 3.9."),
+    word("java-2.3", "Apache Kafka's own client, 2.3: round robin without a key."),
     word("java-2.8", "Apache Kafka's own client, 2.8: the defaults of before 3.0."),
+    word("java-3.0.0", "Apache Kafka's own client, 3.0.0: idempotence by default did not work yet (KAFKA-13598)."),
+    word("java-3.0", "Apache Kafka's own client, 3.0."),
+    word("java-3.1.0", "Apache Kafka's own client, 3.1.0: idempotence by default did not work yet (KAFKA-13598)."),
+    word("java-3.1", "Apache Kafka's own client, 3.1."),
+    word("java-3.2", "Apache Kafka's own client, 3.2."),
+    word("java-3.3", "Apache Kafka's own client, 3.3."),
+    word("java-3.4", "Apache Kafka's own client, 3.4."),
+    word("java-3.5", "Apache Kafka's own client, 3.5."),
+    word("java-3.6", "Apache Kafka's own client, 3.6."),
+    word("java-3.7", "Apache Kafka's own client, 3.7."),
+    word("java-3.8", "Apache Kafka's own client, 3.8."),
+    word("java-3.9", "Apache Kafka's own client, 3.9."),
+    word("java-4.0", "Apache Kafka's own client, 4.0."),
+    word("java-4.1", "Apache Kafka's own client, 4.1."),
+    word("java-4.2", "Apache Kafka's own client, 4.2."),
+    word("java-4.3", "Apache Kafka's own client, 4.3."),
+    word("java-4.4", "Apache Kafka's own client, 4.4."),
     word("librdkafka-2", "librdkafka 2: Python, Go, C#, PHP, and confluent-kafka-javascript."),
 ];
 
@@ -19,7 +35,6 @@ const COMMITS: &[Word] = &[
     word("each-message", "The offset after every message that was handled, and it waits for that."),
     word("each-message-async", "The same, without waiting."),
     word("each-batch", "After all that one poll (or one fetched batch) brought."),
-    word("transaction", "In a transaction, with what the handler produced."),
     word("never", "Never."),
 ];
 
@@ -174,17 +189,19 @@ static CONSUMER: Table = Table::new(
         must("topics", Kind::Some(&Kind::Ref(Space::Topic)), "Which topics it subscribes to."),
         or("handler", Kind::Table(&HANDLER), "{}", "What it does with a message."),
         or("each", Kind::Choice(HANDLINGS), "\"message\"", "How messages are handed to it."),
+        may("returns_after", Kind::Whole(1, 1_000_000), "With each = \"batch\": it returns after so many messages of a batch."),
         or("awaited", Kind::Bool, "true", "The handler is awaited; otherwise it is started and left to itself."),
         or("commit", Kind::Choice(COMMITS), "\"auto\"", "When it commits."),
         or("on_failure", Kind::Choice(FAILURES), "\"throw\"", "What it does when its handler fails."),
         or("error", Kind::Choice(ERRORS), "\"Error\"", "KafkaJS: which error the handler throws."),
         may("dead_letter", Kind::Ref(Space::Topic), "Where messages go that fail for good."),
-        may("retry_topics", Kind::List(&Kind::Table(&RETRY_TOPIC)), "Where messages go that failed, one after the other."),
+        may("retry_topics", Kind::List(&Kind::Ref(Space::Topic)), "Where messages go that failed, one after the other."),
+        or("pause", SOME, "\"1s\"", "With on_failure = \"seek-back\": how long the partition rests."),
         may("dedup", Kind::Table(&DEDUP), "How it recognises repetitions."),
         may("forward", Kind::Ref(Space::Topic), "A topic to which it produces a copy after its effects: the next station of a pipeline."),
-        may("publish", Kind::Table(&BRIDGE), "A RabbitMQ exchange to which it publishes a copy after its effects: a bridge."),
         or("static", Kind::Bool, "false", "Each instance has a group.instance.id: its own name."),
         or("respawn", Kind::Either(&[Kind::Bool, Kind::Dist]), "\"1s\"", "How long a supervisor takes to start it again after it has killed itself; false for never."),
+        or("atomic", Kind::Bool, "false", "Stages that take no time happen in one step: faster, but no crash can fall between them."),
         or("config", Kind::Table(&CONSUMER_CONFIG), "{}", "Its settings, under the names that its client uses."),
         CLIENT,
         JOINED,
@@ -197,16 +214,6 @@ static CONSUMER: Table = Table::new(
     ("prefetch", "Kafka has no prefetch count: see max.poll.records in `config`"),
     ("replicas", "the number of processes is called `instances`"),
 ]);
-
-static RETRY_TOPIC: Table = Table::new(
-    "kafka.consumer.retry_topics",
-    "`retry_topics`",
-    "A topic for messages that failed.",
-    &[
-        must("topic", Kind::Ref(Space::Topic), "Which."),
-        or("delay", SOME, "\"1s\"", "How long a message waits there."),
-    ],
-);
 
 /// Where a repetition is looked up.
 const DEDUPS: &[Word] = &[
@@ -230,16 +237,5 @@ static DEDUP: Table = Table::new(
         must("store", Kind::Ref(Space::Service), "Which [[service]] remembers: its `dedup_for` is the expiry of keys."),
         or("when", Kind::Choice(DEDUPS), "\"before\"", "When it looks and remembers."),
         or("key", Kind::Choice(DEDUP_KEYS), "\"id\"", "What makes two messages the same."),
-    ],
-);
-
-static BRIDGE: Table = Table::new(
-    "kafka.consumer.publish",
-    "`publish`",
-    "A copy for RabbitMQ.",
-    &[
-        or("exchange", Kind::Ref(Space::Exchange), "\"\"", "The exchange; \"\" is the default exchange."),
-        or("routing_key", Kind::Text, "\"\"", "The routing key; with the default exchange the name of the queue."),
-        or("wait_for_confirm", Kind::Bool, "true", "It waits for the confirm before the message counts as handled."),
     ],
 );

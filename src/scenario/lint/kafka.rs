@@ -120,7 +120,7 @@ fn of_topic(
         || kafka.tables("consumer").any(|it| {
             it.text("forward") == name
                 || it.text("dead_letter") == name
-                || it.tables("retry_topics").any(|it| it.text("topic") == name)
+                || it.list("retry_topics").iter().any(|it| it.as_text() == name)
         });
     if !written {
         let title = format!("nothing is ever produced to `{}`", topic.name());
