@@ -393,6 +393,7 @@ pub(super) fn service(table: &Tree) -> ServiceConfig {
         fails: table.chance("fails").unwrap_or_default(),
         fails_after_effect: table.chance("fails_after_effect").unwrap_or_default(),
         outage: if table.text("outage") == Some("hangs") { Outage::Hangs } else { Outage::Refuses },
+        forgets: table.span("forgets"),
         dedup: match (table.span("dedup_for"), table.flag("dedup")) {
             (Some(span), _) => Dedup::For(span),
             (None, true) => Dedup::Always,

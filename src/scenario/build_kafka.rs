@@ -13,10 +13,10 @@ use crate::client::kafka::consumer::{
 use crate::client::kafka::link::LinkConfig;
 use crate::client::kafka::{KafkaProducerConfig, OnFenced, Transactional};
 use crate::client::{Again, DedupKey, Lookup, LookupWhen, Pacing, Produce, Role, Target};
+use crate::kafka::Profile;
 use crate::kafka::clients::{Backoff, Client, Configured, Family, Full, Why};
 use crate::kafka::config::{ClusterConfig, ConfigError};
 use crate::kafka::partition::Partitioner;
-use crate::kafka::Profile;
 use crate::kafka::settings::Owner;
 use crate::kernel::{Dist, NodeId, Span};
 use crate::talk::kafka::{Acks, GroupId, Isolation, TopicId, TxnId};

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::kernel::{Ctx, Dist, Input, Loss, Node, NodeId, Site, Span, Time};
-use crate::talk::{Constant, MessageId, Mq, Msg, Name, Note, Order, Rate, Timer};
+use crate::talk::{
+    Constant, MessageId, Mq, Msg, Name, Note, Order, Rate, StoreCall, StoreCommand, StoreKey,
+    Stored, Timer,
+};
 
 /// How a service works.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,8 +25,12 @@ pub struct ServiceConfig {
     pub fails_after_effect: Rate,
     /// What an outage is like.
     pub outage: Outage,
-    /// Whether it recognises a message that it has seen before.
+    /// Whether it recognises a message that it has seen before; for a store, how long it remembers a
+    /// key (for ever, when nothing is said).
     pub dedup: Dedup,
+    /// What it wrote so long before a crash is lost with it: a Redis whose replica takes over without
+    /// the last writes, or that saves its memory now and then. `None` loses nothing.
+    pub forgets: Option<Span>,
 }
 
 impl ServiceConfig {
@@ -38,6 +45,7 @@ impl ServiceConfig {
             fails_after_effect: Rate::NEVER,
             outage: Outage::Refuses,
             dedup: Dedup::Never,
+            forgets: None,
         }
     }
 }
@@ -70,6 +78,16 @@ struct Call {
     from: Option<NodeId>,
     call: u32,
     msg: MessageId,
+    what: What,
+}
+
+/// What is asked in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum What {
+    /// The effect of the message.
+    Effect,
+    /// Something about a key.
+    Store(StoreCommand, StoreKey),
 }
 
 /// A service.
@@ -87,6 +105,8 @@ pub struct Service {
     taken_up: u64,
     /// When each message had its effect, if repetitions are recognised. On disk.
     seen: BTreeMap<MessageId, Time>,
+    /// When each key was set. On disk, but for what [`ServiceConfig::forgets`] says.
+    keys: BTreeMap<StoreKey, Time>,
 }
 
 impl Service {
@@ -100,6 +120,7 @@ impl Service {
             waiting: VecDeque::new(),
             taken_up: 0,
             seen: BTreeMap::new(),
+            keys: BTreeMap::new(),
         }
     }
 
@@ -163,11 +184,20 @@ impl Service {
         if self.happens("service fails", fails, call, ctx) {
             self.fail(call, ctx);
         } else {
-            self.take_effect(call.msg, ctx);
+            let answer = match call.what {
+                What::Effect => {
+                    self.take_effect(call.msg, ctx);
+                    Msg::CallDone { call: call.call, ok: true }
+                }
+                What::Store(command, key) => {
+                    let answer = self.store(call.msg, command, key, ctx);
+                    Msg::StoreDone { call: call.call, answer }
+                }
+            };
             if self.happens("service fails after its effect", fails_after_effect, call, ctx) {
                 self.fail(call, ctx);
             } else if let Some(from) = call.from {
-                ctx.send(from, Msg::CallDone { call: call.call, ok: true });
+                ctx.send(from, answer);
             }
         }
         self.serve(ctx);
@@ -198,10 +228,48 @@ impl Service {
         ctx.note(Note::Effect { msg, service });
     }
 
+    /// Does what a store is asked.
+    fn store(
+        &mut self,
+        msg: MessageId,
+        command: StoreCommand,
+        key: StoreKey,
+        ctx: &mut Ctx<'_, Mq>,
+    ) -> Stored {
+        let service = self.config.index;
+        let remembers = match self.config.dedup {
+            Dedup::For(span) => Some(span),
+            Dedup::Never | Dedup::Always => None,
+        };
+        let set = self.keys.get(&key);
+        let known = set.is_some_and(|at| remembers.is_none_or(|span| ctx.now.since(*at) < span));
+        if known {
+            if command != StoreCommand::Set {
+                ctx.note(Note::Deduplicated { msg, service });
+                return Stored::Known;
+            }
+        } else if command == StoreCommand::Exists {
+            return Stored::New;
+        }
+        self.keys.insert(key, ctx.now);
+        if command == StoreCommand::EffectOnce {
+            ctx.note(Note::Effect { msg, service });
+        }
+        if known { Stored::Known } else { Stored::New }
+    }
+
     fn fail(&self, call: Call, ctx: &mut Ctx<'_, Mq>) {
         ctx.note(Note::CallFailed { msg: call.msg, service: self.config.index });
+        let what = call.what;
         if let Some(from) = call.from {
-            ctx.send(from, Msg::CallDone { call: call.call, ok: false });
+            let call = call.call;
+            ctx.send(
+                from,
+                match what {
+                    What::Effect => Msg::CallDone { call, ok: false },
+                    What::Store(..) => Msg::StoreDone { call, answer: Stored::Failed },
+                },
+            );
         }
     }
 
@@ -249,7 +317,11 @@ impl Node for Service {
     fn on(&mut self, input: Input<Mq>, ctx: &mut Ctx<'_, Mq>) {
         match input {
             Input::Message { from, msg: Msg::Call { msg, call } } => {
-                self.called(Call { from: Some(from), call, msg }, ctx);
+                self.called(Call { from: Some(from), call, msg, what: What::Effect }, ctx);
+            }
+            Input::Message { from, msg: Msg::Store(StoreCall { call, msg, command, key }) } => {
+                let what = What::Store(command, key);
+                self.called(Call { from: Some(from), call, msg, what }, ctx);
             }
             Input::Timer(Timer::Service(slot)) => self.done(slot, ctx),
             Input::Order(Order::Outage(out)) => self.outage(out, ctx),
@@ -259,7 +331,10 @@ impl Node for Service {
     }
 
     /// What it serves is gone without an effect; what it has seen is on disk.
-    fn lose(&mut self, _: Loss, _: &mut Ctx<'_, Mq>) {
+    fn lose(&mut self, loss: Loss, ctx: &mut Ctx<'_, Mq>) {
+        if let Some(span) = self.config.forgets.filter(|_| loss != Loss::Graceful) {
+            self.keys.retain(|_, at| ctx.now.since(*at) >= span);
+        }
         self.serving.clear();
         self.waiting.clear();
         self.busy = 0;

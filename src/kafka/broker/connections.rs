@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use crate::kafka::coordinate::Client;
 use crate::kernel::NodeId;
-use crate::talk::kafka::Request;
+use crate::talk::kafka::{Api, Request};
 
 /// The connections with all peers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -59,10 +59,13 @@ impl Connections {
         (true, next)
     }
 
-    /// The connections with a peer are gone, and what waited on them.
-    pub(super) fn closed(&mut self, peer: NodeId) {
-        if let Some(connections) = self.peers.get_mut(peer.index()) {
-            connections.clear();
-        }
+    /// The connections with a peer are gone. What had arrived on them and waited is given back: it
+    /// is in the broker's memory, and is served although nobody hears the answer. A consumer that
+    /// stops sends its last commit and `LeaveGroup` behind each other and goes.
+    pub(super) fn closed(&mut self, peer: NodeId) -> Vec<Request> {
+        let Some(connections) = self.peers.get_mut(peer.index()) else { return Vec::new() };
+        let held = connections.drain(..).flat_map(|connection| connection.held);
+        // a read changes nothing
+        held.filter(|request| !matches!(request.api, Api::Fetch(_))).collect()
     }
 }

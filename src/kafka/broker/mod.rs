@@ -290,7 +290,7 @@ impl Broker {
     }
 
     fn closed(&mut self, peer: NodeId, ctx: &mut Ctx<'_, Mq>) {
-        self.connections.closed(peer);
+        let held = self.connections.closed(peer);
         for slot in self.purgatory.of_peer(peer) {
             self.forget(slot, ctx);
         }
@@ -299,6 +299,9 @@ impl Broker {
         self.questions_lost(peer, ctx);
         self.verification_lost(peer, ctx);
         self.controller_lost(peer, ctx);
+        for request in held {
+            self.serve(peer, request, ctx);
+        }
     }
 }
 

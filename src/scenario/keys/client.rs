@@ -250,5 +250,6 @@ pub(super) static SERVICE: Table = Table::new(
         or("outage", Kind::Choice(OUTAGES), "\"refuses\"", "What callers meet during an outage."),
         or("dedup", Kind::Bool, "false", "It recognises a message that it has seen before, and does not repeat the effect."),
         may("dedup_for", SOME, "It forgets what it has seen after this long."),
+        may("forgets", SOME, "As a store of keys: what it wrote so long before a crash is lost with it, as when a replica takes over that had not received it."),
     ],
 );

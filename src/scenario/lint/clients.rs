@@ -303,7 +303,7 @@ fn numbers(tree: &Tree, names: &Names, problems: &mut Problems) {
         }
     }
     let mut sum: i64 = 0;
-    for table in tree.tables("producer") {
+    for table in crate::scenario::producers(tree) {
         let each = table.whole("messages").unwrap_or_default();
         let instances = names.members(table.name()).len();
         sum = sum.saturating_add(each.saturating_mul(i64::try_from(instances).unwrap_or(i64::MAX)));
