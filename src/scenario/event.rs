@@ -90,6 +90,8 @@ const WORDS: &[(&str, &str)] = &[
     ("polled", "polled"),
     ("skipped", "skipped"),
     ("txn", "txn"),
+    ("txn-begun", "txn-begun"),
+    ("txn-records", "txn-records"),
     ("txn-marker", "txn-marker"),
     ("acquired", "acquired"),
     ("released", "released"),
