@@ -297,7 +297,8 @@ impl Comparison {
         if different.is_empty() {
             let _ = writeln!(text, "\n  every message had its effect equally often on both sides");
         } else {
-            let _ = writeln!(text, "\n  {} messages ended differently:", different.len());
+            let noun = if different.len() == 1 { "message" } else { "messages" };
+            let _ = writeln!(text, "\n  {} {noun} ended differently:", different.len());
             for (n, left, right) in different.iter().take(5) {
                 let _ = writeln!(
                     text,

@@ -39,6 +39,7 @@ pub const ALL: &[Embedded] = embed! {
     "basics": [
         "classic-home-node-down",
         "crash-before-ack",
+        "guide-orders",
         "hello-queue",
         "quorum-leader-crash",
         "quorum-minority",

@@ -86,14 +86,14 @@ pub enum Msg {
 pub enum Timer {
     /// A RabbitMQ broker's.
     Rabbit(RabbitTimer),
-    /// A Kafka broker's or controller's.
-    Kafka(KafkaTimer),
     /// A client's.
     Client(ClientTimer),
-    /// A Kafka client's.
-    KafkaClient(KafkaClientTimer),
     /// A downstream service finishes the call with this number.
     Service(u64),
+    /// A Kafka broker's or controller's.
+    Kafka(KafkaTimer),
+    /// A Kafka client's.
+    KafkaClient(KafkaClientTimer),
 }
 
 impl Timer {

@@ -229,8 +229,8 @@ mod tests {
     use super::*;
 
     fn cluster() -> ClusterConfig {
-        let mut cluster = ClusterConfig::default();
-        cluster.brokers = vec![NodeId(0), NodeId(1), NodeId(2)];
+        let brokers = vec![NodeId(0), NodeId(1), NodeId(2)];
+        let mut cluster = ClusterConfig { brokers, ..ClusterConfig::default() };
         cluster.topics.push(cluster.topic("orders", 6));
         cluster.groups.push("billing".into());
         cluster

@@ -164,8 +164,10 @@ impl<C: Coordinator> Lab<C> {
         let log = std::mem::take(&mut self.log);
         self.call(|coordinator, desk| {
             let stored = |entry| match entry {
-                &Logged::Record(ref record, producer) => Stored::Record(record, producer),
-                &Logged::Marker(producer, commit) => Stored::Marker { producer, commit },
+                Logged::Record(record, producer) => Stored::Record(record, *producer),
+                Logged::Marker(producer, commit) => {
+                    Stored::Marker { producer: *producer, commit: *commit }
+                }
             };
             coordinator.load((0..).zip(log.iter().map(stored)), desk);
         });

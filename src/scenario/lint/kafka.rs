@@ -47,7 +47,7 @@ pub(super) fn check(tree: &Tree, problems: &mut Problems) {
         settings::check(Book::Kafka(Owner::Broker, version), config, problems);
     }
     let controllers: u16 = kafka.number("controllers");
-    if controllers % 2 == 0 {
+    if controllers.is_multiple_of(2) {
         let title = "an even number of controllers tolerates no more failures than one less";
         problems.push(Problem::error(kafka.spot_of("controllers"), title).help("write 1, 3 or 5"));
     }
