@@ -13,7 +13,7 @@
 //!
 //! Java keeps members in hash maps, and the sticky assignors walk these: which of two members keeps
 //! one partition more may depend on the hashes of their ids. That order is a fact of the platform,
-//! the same in every run, so it is reproduced ([`java`]). Where nothing is known of the order, as on
+//! the same in every run, so it is reproduced (`java`). Where nothing is known of the order, as on
 //! the broker, whose maps are others in every version, members are walked in the order of their ids.
 
 mod java;

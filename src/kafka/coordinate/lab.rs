@@ -163,12 +163,14 @@ impl<C: Coordinator> Lab<C> {
         self.waiting.clear();
         let log = std::mem::take(&mut self.log);
         self.call(|coordinator, desk| {
-            let stored = |entry| match entry {
-                Logged::Record(record, producer) => Stored::Record(record, *producer),
-                Logged::Marker(producer, commit) => {
-                    Stored::Marker { producer: *producer, commit: *commit }
+            fn stored(entry: &Logged) -> Stored<'_> {
+                match entry {
+                    Logged::Record(record, producer) => Stored::Record(record, *producer),
+                    Logged::Marker(producer, commit) => {
+                        Stored::Marker { producer: *producer, commit: *commit }
+                    }
                 }
-            };
+            }
             coordinator.load((0..).zip(log.iter().map(stored)), desk);
         });
         self.log = log;

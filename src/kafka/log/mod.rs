@@ -15,7 +15,7 @@
 //! The log knows no high watermark: its replica does, and says it where it matters.
 //!
 //! A replica keeps one [`Batch`] for each batch, whose records all replicas share; what else it
-//! keeps (see [`Stored`]) is a few bytes for each batch, whatever its size.
+//! keeps (see `Stored`) is a few bytes for each batch, whatever its size.
 //!
 //! Sources: `UnifiedLog`, `LocalLog`, `LogSegment`, `ProducerStateManager`, `LeaderEpochFileCache` and
 //! `LogCleaner` of 4.1.1; the documents <https://kafka.apache.org/documentation/#log> and

@@ -1,11 +1,11 @@
 //! An application that reads from Kafka, with Java's client, KafkaJS or librdkafka.
 //!
-//! What a consumer is made of: its membership in a group ([`member`], [`beat`], [`rebalance`]), where
-//! it stands in each of its partitions ([`place`]), what it fetches ([`fetch`]), what it commits
-//! ([`commit`], [`txn`]), the handlers that are under way ([`run`], [`stages`]) and what they produce
-//! ([`produce`]). What drives all this is
-//! the client's own: the poll loop of Java and librdkafka ([`poll`]), or the runner of KafkaJS with
-//! its fetchers and workers ([`kafkajs`]).
+//! What a consumer is made of: its membership in a group (`member`, `beat`, `rebalance`), where
+//! it stands in each of its partitions (`place`), what it fetches (`fetch`), what it commits
+//! (`commit`, `txn`), the handlers that are under way (`run`, `stages`) and what they produce
+//! (`produce`). What drives all this is
+//! the client's own: the poll loop of Java and librdkafka (`poll`), or the runner of KafkaJS with
+//! its fetchers and workers (`kafkajs`).
 //!
 //! Everything that others can see (an effect, a call, a commit, a copy that is produced) is a step
 //! of its own, so that a crash can fall between any two; between two records of which nothing is
