@@ -22,6 +22,7 @@ pub mod kafka;
 mod outstanding;
 pub mod producer;
 pub mod retry;
+mod run_ref;
 pub mod script;
 
 pub use connection::{ConnectionConfig, Session};

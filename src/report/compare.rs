@@ -6,10 +6,9 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::text::Style;
-use crate::check::{Audit, Outcome};
+use crate::check::Outcome;
 use crate::kernel::{RunHash, Seen, Span, Taken, Time, Watch};
 use crate::scenario::Scenario;
-use crate::system::Timeline;
 use crate::talk::kafka::{KafkaNote, Offset, TopicPartition};
 use crate::talk::{Mq, Note};
 
@@ -29,8 +28,7 @@ struct Fate {
 struct Stock {
     now: u64,
     peak: u64,
-    /// Kafka's partitions: how many records each has below each offset is not needed, since what
-    /// goes goes from an end.
+    /// For each of Kafka's partitions where its log starts and ends.
     logs: Vec<(TopicPartition, Offset, Offset)>,
 }
 
@@ -136,12 +134,7 @@ impl Side {
     /// Runs a scenario once.
     pub fn run(scenario: &Scenario, seed: u64, most: u64) -> Side {
         let mut tracker = Tracker::default();
-        let mut audit = Audit::new(scenario.rules().clone());
-        let system = scenario.system();
-        let mut both = (&mut audit, &mut tracker);
-        let mut timeline = Timeline::new(&system.seeded(seed), &mut both);
-        let taken = timeline.run(system.horizon, most, &mut both);
-        let outcome = audit.finish(scenario.end(&timeline, taken == most), scenario.cast());
+        let outcome = scenario.judge_with(seed, most, &mut tracker);
         Side {
             scenario: scenario.name().to_owned(),
             title: scenario.title().to_owned(),

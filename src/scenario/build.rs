@@ -9,6 +9,7 @@ use super::event::Event;
 use super::incident::{Act, Incident, Moment};
 use super::names::Names;
 use super::problem::Spot;
+use super::systems;
 use super::tree::{Entry, Tree};
 use crate::check::{Cast, ConsumerRule, Order, Part, QueueRule, Role, Rules, ServiceRule};
 use crate::client::Target;
@@ -187,8 +188,7 @@ fn local_effects(tree: &Tree, names: &Names) -> Vec<String> {
 
 /// The profile of a scenario.
 pub(super) fn profile(tree: &Tree) -> Profile {
-    let names = tree.list("profile").iter().filter_map(Entry::as_text);
-    names.filter_map(Profile::by_name).next().copied().unwrap_or_default()
+    Profile::by_name(systems::profile(tree, "rabbitmq")).copied().unwrap_or_default()
 }
 
 fn broker(tree: &Tree) -> Config {

@@ -3,9 +3,10 @@
 use super::build::Site;
 use super::build_client::{Ill, keys, poisoned, script};
 use super::kind::Datum;
-use super::lint::kafka::{book, replication, version};
+use super::lint::kafka::{book, replication};
 use super::names::Names;
 use super::settings::{Book, Settings, Side};
+use super::systems;
 use super::tree::{Entry, Tree};
 use crate::client::kafka::consumer::{
     CommitWhen, Each, GroupProtocol, KafkaConsumerConfig, OnFailure, Reset, Thrown, assignor,
@@ -38,8 +39,7 @@ pub(super) struct Cluster {
 /// # Errors
 /// A setting that Kafka refuses; those were reported before.
 pub(super) fn cluster(tree: &Tree, kafka: &Tree) -> Result<(ClusterConfig, Cluster), ConfigError> {
-    let name = format!("kafka-{}", version(tree));
-    let profile = Profile::by_name(&name).copied().unwrap_or_default();
+    let profile = Profile::by_name(systems::profile(tree, "kafka")).copied().unwrap_or_default();
     let mut config = ClusterConfig::new(profile);
     let known = Settings::of(Book::Kafka(Owner::Broker, profile.version), kafka.table("config"));
     for (setting, value) in known.all() {
@@ -437,4 +437,25 @@ pub(super) fn members<'a>(
     kafka
         .tables(key)
         .flat_map(|table| names.members(table.name()).into_iter().map(move |it| (table, it)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rabbit;
+    use crate::scenario::keys::{KAFKA_CLIENTS, PROFILES};
+
+    #[test]
+    fn every_client_and_profile_that_can_be_named_exists_and_the_other_way_round() {
+        let named: Vec<&str> = KAFKA_CLIENTS.iter().map(|word| word.word).collect();
+        for client in Client::all() {
+            assert!(named.contains(&client.name), "{} cannot be named", client.name);
+        }
+        assert_eq!(named.len(), Client::all().len());
+        for word in PROFILES {
+            let known = rabbit::Profile::by_name(word.word).is_some()
+                || Profile::by_name(word.word).is_some();
+            assert!(known, "{} is no profile", word.word);
+        }
+    }
 }

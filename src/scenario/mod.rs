@@ -192,13 +192,9 @@ impl Scenario {
     /// Whose rules and defaults the brokers follow, such as `rabbitmq-4.2`; with both systems
     /// `rabbitmq-4.2 + kafka-4.1`.
     pub fn profile(&self) -> String {
-        let given: Vec<&str> =
-            self.tree.list("profile").iter().filter_map(tree::Entry::as_text).collect();
-        let of = |system: &str, default| {
-            given.iter().find(|name| name.starts_with(system)).copied().unwrap_or(default)
-        };
-        let rabbit = names::has_rabbit(&self.tree).then(|| of("rabbitmq", "rabbitmq-4.2"));
-        let kafka = self.tree.has("kafka").then(|| of("kafka", "kafka-4.1"));
+        let of = |system| systems::profile(&self.tree, system);
+        let rabbit = names::has_rabbit(&self.tree).then(|| of("rabbitmq"));
+        let kafka = self.tree.has("kafka").then(|| of("kafka"));
         rabbit.into_iter().chain(kafka).collect::<Vec<_>>().join(" + ")
     }
 

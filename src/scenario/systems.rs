@@ -2,6 +2,15 @@
 //! and for Kafka; with a profile of one of them only, the other's part of the file is left out.
 
 use super::raw::{Raw, RawValue};
+use super::tree::{Entry, Tree};
+
+/// The profile of `system` that a scenario names, such as `kafka-4.1`; that of today when it names
+/// none.
+pub(super) fn profile<'a>(tree: &'a Tree, system: &str) -> &'a str {
+    let mut named = tree.list("profile").iter().filter_map(Entry::as_text);
+    let default = if system == "kafka" { "kafka-4.1" } else { "rabbitmq-4.2" };
+    named.find(|name| name.starts_with(system)).unwrap_or(default)
+}
 
 /// The parts of a file that belong to one system.
 const PARTS: [(&str, &[&str]); 2] =

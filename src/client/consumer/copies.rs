@@ -1,8 +1,8 @@
 //! What becomes of the copies that handlers publish.
 
-use super::run::RunRef;
 use super::{Awaits, Consumer};
 use crate::client::handler::Handler;
+use crate::client::run_ref::RunRef;
 use crate::kernel::Ctx;
 use crate::talk::{Failure, Message, MessageId, Mq, Note};
 

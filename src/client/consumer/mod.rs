@@ -19,10 +19,11 @@ mod stages;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::copies::Copied;
-use self::run::{RunRef, Runs};
+use self::run::Runs;
 use super::connection::{CHANNEL, Session, answers, request};
 use super::handler::{Delivered, Handler, HandlerCtx, Load};
 use super::outstanding::Outstanding;
+use super::run_ref::RunRef;
 use super::script::Script;
 use crate::kernel::{Ctx, Input, Loss, Node, NodeId};
 use crate::talk::{

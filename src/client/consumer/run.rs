@@ -69,24 +69,6 @@ pub enum Awaits {
     Confirm,
 }
 
-/// A run by its place and serial number: what an answer has to find again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct RunRef {
-    pub(super) slot: u16,
-    pub(super) serial: u16,
-}
-
-impl RunRef {
-    /// As the number of a call.
-    pub(super) fn call(self) -> u32 {
-        u32::from(self.slot) | (u32::from(self.serial) << 16)
-    }
-
-    pub(super) fn of_call(call: u32) -> RunRef {
-        RunRef { slot: (call & 0xFFFF) as u16, serial: (call >> 16) as u16 }
-    }
-}
-
 /// The runs of one process, each at the place that names its timer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Runs {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::copies::Copied;
-use super::run::RunRef;
 use super::{AckWhen, Awaits, ChannelMode, Consumer, Run, whom};
 use crate::client::connection::{CHANNEL, request};
 use crate::client::handler::{Handler, Outcome, Outgoing, Role, Stage};
+use crate::client::run_ref::RunRef;
 use crate::kernel::{Ctx, NodeId, Site, Span};
 use crate::talk::{
     ClientTimer, Failure, Message, Method, Mq, Msg, Name, Note, Publication, Settle, Timer,

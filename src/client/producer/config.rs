@@ -1,8 +1,8 @@
 //! What a producer is told: names follow amqplib and AMQP.
 
 use crate::client::connection::ConnectionConfig;
-use crate::kernel::{Dist, NodeId, Span};
-use crate::talk::{MessageId, Method, Name, Publication, Rate};
+use crate::kernel::{Ctx, Dist, NodeId, Site, Span};
+use crate::talk::{MessageId, Method, Mq, Name, Publication, Rate};
 
 /// How a producer works.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,6 +125,26 @@ pub enum Keys {
 }
 
 impl Keys {
+    /// The entity of the message with this number, from 0; 0 when there are none. The draws belong to
+    /// the node that asks.
+    pub(in crate::client) fn entity(self, number: u32, ctx: &mut Ctx<'_, Mq>) -> u32 {
+        let me = u64::from(ctx.me.0);
+        let mut draw = |what, n| ctx.choose(Site::new(what, me).nth(number.into()), n);
+        match self {
+            Keys::None | Keys::InTurn(0) | Keys::Drawn(0) | Keys::Skewed { keys: 0, .. } => 0,
+            Keys::InTurn(keys) => number % keys + 1,
+            Keys::Drawn(keys) => draw("key", keys) + 1,
+            Keys::Skewed { keys: 1, .. } => 1,
+            Keys::Skewed { keys, hot } => {
+                if hot.covers(draw("hot key", Rate::OF)) {
+                    1
+                } else {
+                    draw("key", keys - 1) + 2
+                }
+            }
+        }
+    }
+
     /// How many entities there are.
     pub fn count(self) -> u32 {
         match self {

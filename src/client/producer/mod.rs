@@ -16,7 +16,7 @@ use super::outstanding::Outstanding;
 use crate::kernel::{Ctx, Dist, Input, Loss, Node, NodeId, Site, Span};
 use crate::talk::{
     ClientTimer, Constant, Consume, Frame, Message, MessageId, Method, Mq, Msg, Name, Note, Order,
-    Publication, QueueDeclare, Rate, Reply, Timer,
+    Publication, QueueDeclare, Reply, Timer,
 };
 
 pub use config::{Again, Keys, Mix, OnBlocked, Pacing, ProducerConfig, Rpc, Share};
@@ -128,31 +128,13 @@ impl Producer {
     fn submit(&mut self, ctx: &mut Ctx<'_, Mq>) -> Pending {
         let number = self.submitted;
         self.submitted += 1;
-        let key = self.key_of(number, ctx);
+        let key = self.config.keys.entity(number, ctx);
         let share = self.share_of(number, ctx);
         let keys = self.config.keys.count();
         let publication = share * keys.max(1) + key.saturating_sub(1);
         let pending = Pending { number, publication, copy: 0, returned: false };
         ctx.note(Note::Submitted { msg: self.id(pending), key });
         pending
-    }
-
-    fn key_of(&self, number: u32, ctx: &mut Ctx<'_, Mq>) -> u32 {
-        let mut draw =
-            |what, n| ctx.choose(Site::new(what, u64::from(ctx.me.0)).nth(number.into()), n);
-        match self.config.keys {
-            Keys::None | Keys::InTurn(0) | Keys::Drawn(0) | Keys::Skewed { keys: 0, .. } => 0,
-            Keys::InTurn(keys) => number % keys + 1,
-            Keys::Drawn(keys) => draw("key", keys) + 1,
-            Keys::Skewed { keys: 1, .. } => 1,
-            Keys::Skewed { keys, hot } => {
-                if hot.covers(draw("hot key", Rate::OF)) {
-                    1
-                } else {
-                    draw("key", keys - 1) + 2
-                }
-            }
-        }
     }
 
     fn share_of(&self, number: u32, ctx: &mut Ctx<'_, Mq>) -> u32 {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::client::desk::{BROKER, Desk};
 use crate::kernel::Dist;
+use crate::talk::Rate;
 
 fn config() -> ProducerConfig {
     ProducerConfig {

@@ -1,16 +1,15 @@
 //! `[kafka]`: settings that need or exclude each other, and what is legal but surprising.
 
-use crate::kafka::Version;
 use crate::kafka::settings::Owner;
+use crate::kafka::{Profile, Version};
 use crate::scenario::problem::{Problem, Problems};
 use crate::scenario::settings::{self, Book, Settings, Side};
+use crate::scenario::systems;
 use crate::scenario::tree::{Entry, Tree};
 
 /// The version of Kafka that the brokers run.
-pub(in crate::scenario) fn version(tree: &Tree) -> Version {
-    let names = tree.list("profile").iter().filter_map(Entry::as_text);
-    let version = names.filter_map(|name| name.strip_prefix("kafka-")?.parse().ok()).next();
-    version.unwrap_or(Version::new(4, 1))
+fn version(tree: &Tree) -> Version {
+    Profile::by_name(systems::profile(tree, "kafka")).copied().unwrap_or_default().version
 }
 
 /// Whose settings the `config` of a client holds.
@@ -37,6 +36,13 @@ pub(in crate::scenario) fn replication(topic: &Tree, kafka: &Tree) -> u16 {
     } else {
         brokers.min(3)
     }
+}
+
+/// `min.insync.replicas` of a topic: its own, or what the brokers say.
+fn min_insync(topic: &Tree, version: Version, brokers: &Settings) -> u16 {
+    let own = Settings::of(Book::Kafka(Owner::Topic, version), topic.table("config"));
+    let given = own.given("min.insync.replicas").or(brokers.given("min.insync.replicas"));
+    given.and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 pub(super) fn check(tree: &Tree, problems: &mut Problems) {
@@ -82,9 +88,7 @@ fn of_topic(
                 .help("lower it, or raise `brokers`"),
         );
     }
-    let own = Settings::of(book, topic.table("config"));
-    let given = own.given("min.insync.replicas").or(brokers.given("min.insync.replicas"));
-    let least: u16 = given.and_then(|text| text.parse().ok()).unwrap_or(1);
+    let least = min_insync(topic, version, brokers);
     if least > replicas {
         let title = format!(
             "min.insync.replicas is {least} and `{}` has {replicas} replicas",
@@ -169,11 +173,9 @@ fn of_producer(
                     .help("name one of them, or leave it to the partitioner"),
             );
         }
-        let settings = Settings::of(Book::Kafka(Owner::Topic, version), topic.table("config"));
-        let least = settings.given("min.insync.replicas").or(brokers.given("min.insync.replicas"));
         let said = own.given("acks");
         let all = said.is_some_and(|acks| acks == "all" || acks == "-1");
-        if all && least.is_none_or(|least| least == "1") && replication(topic, kafka) > 1 {
+        if all && min_insync(topic, version, brokers) == 1 && replication(topic, kafka) > 1 {
             let title = "acks=all with min.insync.replicas=1: the leader alone may be \"all\"";
             problems.push(
                 Problem::warning(producer.spot_of("config"), title)

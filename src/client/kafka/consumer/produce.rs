@@ -7,9 +7,10 @@
 use super::KafkaConsumer;
 use super::member::Ask;
 use super::run::Awaits;
-use super::stages::{Took, call};
+use super::stages::Took;
 use crate::client::handler::{Handler, Produce, Role};
 use crate::client::kafka::link::Lane;
+use crate::client::run_ref::RunRef;
 use crate::kafka::partition::hash;
 use crate::kernel::{Ctx, Site};
 use crate::talk::kafka::{Acks, Api, Batch, Body, Produce as Request, TopicPartition};
@@ -41,7 +42,7 @@ impl<H: Handler> KafkaConsumer<H> {
     pub(super) fn produce(&mut self, slot: u16, what: Produce, ctx: &mut Ctx<'_, Mq>) -> Took {
         let Some(run) = self.runs.get(slot) else { return Took::Failed };
         let (msg, mut record, from) = (run.msg(), run.record, run.at);
-        let by = call(slot, run.serial);
+        let by = RunRef { slot, serial: run.serial }.call();
         record.copy = record.copy.saturating_add(1);
         let count = self.link.partitions(what.topic);
         if count == 0 {

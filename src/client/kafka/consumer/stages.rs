@@ -3,6 +3,7 @@
 use super::run::{Awaits, End, Run};
 use super::{KafkaConsumer, OnFailure};
 use crate::client::handler::{Delivered, Handler, HandlerCtx, Load, Outcome, Produce, Role, Stage};
+use crate::client::run_ref::RunRef;
 use crate::kafka::clients::Family;
 use crate::kernel::{Ctx, NodeId, Site, Span};
 use crate::talk::kafka::{Offset, Record, TopicId, TopicPartition};
@@ -109,7 +110,7 @@ impl<H: Handler> KafkaConsumer<H> {
 
     fn take(&mut self, slot: u16, stage: &Stage, ctx: &mut Ctx<'_, Mq>) -> Took {
         let Some(run) = self.runs.get(slot) else { return Took::Failed };
-        let (msg, call) = (run.msg(), call(slot, run.serial));
+        let (msg, call) = (run.msg(), RunRef { slot, serial: run.serial }.call());
         match stage {
             Stage::Work(dist) | Stage::Compute(dist) => {
                 let span = ctx.span(site(run, "work", ctx.me), dist);
@@ -182,7 +183,7 @@ impl<H: Handler> KafkaConsumer<H> {
 
     /// The place of the run that made this call, if it still waits.
     pub(super) fn waits(&self, call: u32, what: Awaits) -> Option<u16> {
-        let (slot, serial) = ((call & 0xFFFF) as u16, (call >> 16) as u16);
+        let RunRef { slot, serial } = RunRef::of_call(call);
         let run = self.runs.get(slot)?;
         (run.serial == serial && run.awaits == what).then_some(slot)
     }
@@ -316,9 +317,4 @@ impl<H: Handler> KafkaConsumer<H> {
         self.runs.remove(slot);
         Some(end)
     }
-}
-
-/// The number of a call that this run makes.
-pub(super) fn call(slot: u16, serial: u16) -> u32 {
-    u32::from(slot) | (u32::from(serial) << 16)
 }

@@ -3,7 +3,7 @@
 use super::accumulator::Appended;
 use super::outcome::{How, Tools};
 use super::{KafkaProducer, Sending, tools};
-use crate::client::{Keys, Pacing};
+use crate::client::Pacing;
 use crate::kafka::clients::Full;
 use crate::kernel::{Ctx, Dist, Site, Span};
 use crate::talk::kafka::Record;
@@ -20,7 +20,7 @@ impl KafkaProducer {
         self.submitted += 1;
         let config = &*self.config;
         let me = u64::from(ctx.me.0);
-        let entity = entity_of(config.keys, number, ctx);
+        let entity = config.keys.entity(number, ctx);
         let draw = |what| Site::new(what, me).nth(number.into());
         let tombstone = !config.tombstones.is_never()
             && config.tombstones.covers(ctx.choose(draw("tombstone"), Rate::OF));
@@ -190,25 +190,6 @@ impl KafkaProducer {
                 ctx.arm(Timer::KafkaClient(KafkaClientTimer::Send), left);
             }
             self.client.run(tools!(self, ctx));
-        }
-    }
-}
-
-/// The entity of the message with this number.
-fn entity_of(keys: Keys, number: u32, ctx: &mut Ctx<'_, Mq>) -> u32 {
-    let me = u64::from(ctx.me.0);
-    let mut draw = |what, n| ctx.choose(Site::new(what, me).nth(number.into()), n);
-    match keys {
-        Keys::None | Keys::InTurn(0) | Keys::Drawn(0) | Keys::Skewed { keys: 0, .. } => 0,
-        Keys::InTurn(keys) => number % keys + 1,
-        Keys::Drawn(keys) => draw("key", keys) + 1,
-        Keys::Skewed { keys: 1, .. } => 1,
-        Keys::Skewed { keys, hot } => {
-            if hot.covers(draw("hot key", Rate::OF)) {
-                1
-            } else {
-                draw("key", keys - 1) + 2
-            }
         }
     }
 }
