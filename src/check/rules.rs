@@ -132,8 +132,21 @@ pub struct TopicRule {
     pub topic: TopicId,
     /// The replication factor: so many replicas are in sync at first.
     pub replicas: u8,
-    /// `min.insync.replicas`.
+    /// `min.insync.replicas`, as far as there are so many replicas.
     pub min_isr: u8,
+    /// `retention.ms`, where nothing else deletes the start of a log (`retention.bytes`): what is
+    /// younger stays. `None`: anything may go at any time.
+    pub retention: Option<Span>,
+    /// `cleanup.policy` has `compact`.
+    pub compacts: bool,
+}
+
+impl TopicRule {
+    /// What is known of a topic with so many replicas, of which so many must be in sync, if nothing
+    /// else is said: its records may go at any time.
+    pub const fn new(topic: TopicId, replicas: u8, min_isr: u8) -> TopicRule {
+        TopicRule { topic, replicas, min_isr, retention: None, compacts: true }
+    }
 }
 
 /// What is expected of one group.

@@ -144,7 +144,11 @@ pub(super) fn build(
     cast.topics.clone_from(&system.topics);
     cast.groups.clone_from(&system.groups);
     cast.txns.clone_from(&system.txns);
-    let rules = rules(tree, &system, names);
+    let mut rules = rules(tree, &system, names);
+    if let Some((kafka, cluster)) = cluster {
+        rules.groups = cluster.group_rules(kafka, &site);
+        rules.topics = cluster.rules;
+    }
     let waits = incidents.iter().filter(|it| matches!(it.moment, Moment::When(_)));
     let triggers = waits.map(|it| it.when.clone()).collect();
     Ok(Built { system, rules, cast, triggers })

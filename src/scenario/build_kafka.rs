@@ -8,6 +8,7 @@ use super::names::Names;
 use super::settings::{Book, Settings, Side};
 use super::systems;
 use super::tree::{Entry, Tree};
+use crate::check::{Done, GroupRule, TopicRule};
 use crate::client::kafka::consumer::{
     CommitWhen, Each, GroupProtocol, KafkaConsumerConfig, OnFailure, Reset, Thrown, assignor,
 };
@@ -16,7 +17,7 @@ use crate::client::kafka::{KafkaProducerConfig, OnFenced, Transactional};
 use crate::client::{Again, DedupKey, Lookup, LookupWhen, Pacing, Produce, Role, Target};
 use crate::kafka::Profile;
 use crate::kafka::clients::{Backoff, Client, Configured, Family, Full, Why};
-use crate::kafka::config::{ClusterConfig, ConfigError};
+use crate::kafka::config::{ClusterConfig, ConfigError, TopicSpec};
 use crate::kafka::partition::Partitioner;
 use crate::kafka::settings::Owner;
 use crate::kernel::{Dist, NodeId, Span};
@@ -32,6 +33,8 @@ pub(super) struct Cluster {
     txns: Vec<Name>,
     /// The texts of keys: records with equal keys of one text have equal bytes.
     patterns: Vec<Name>,
+    /// What checks know of the topics.
+    pub(super) rules: Vec<TopicRule>,
 }
 
 /// The cluster itself.
@@ -85,8 +88,24 @@ pub(super) fn cluster(tree: &Tree, kafka: &Tree) -> Result<(ClusterConfig, Clust
         groups: config.groups.clone(),
         txns: config.txns.clone(),
         patterns,
+        rules: config.topics.iter().zip(0..).map(|(it, id)| rule(it, TopicId(id))).collect(),
     };
     Ok((config, site))
+}
+
+/// What checks know of a topic.
+fn rule(topic: &TopicSpec, id: TopicId) -> TopicRule {
+    let settings = &topic.settings;
+    let replicas = topic.assignment.iter().map(Vec::len).max();
+    let replicas = replicas.unwrap_or(topic.replication_factor.unwrap_or(1).into());
+    let by_age = !settings.delete || settings.retention_bytes == u64::MAX;
+    TopicRule {
+        topic: id,
+        replicas: u8::try_from(replicas).unwrap_or(u8::MAX),
+        min_isr: u8::try_from(topic.min_insync(replicas)).unwrap_or(u8::MAX),
+        retention: by_age.then_some(if settings.delete { settings.retention } else { Span::MAX }),
+        compacts: settings.compact,
+    }
 }
 
 fn group_of(consumer: &Tree) -> Name {
@@ -99,6 +118,29 @@ fn transactional_id(producer: &Tree) -> Option<Name> {
 }
 
 impl Cluster {
+    /// What is expected of the groups: all that the tables of their consumers say.
+    pub(super) fn group_rules(&self, kafka: &Tree, site: &Site) -> Vec<GroupRule> {
+        let rule = |(name, id): (&Name, u16)| {
+            let mut rule = GroupRule::new(GroupId(id));
+            let members = || kafka.tables("consumer").filter(|it| group_of(it) == *name);
+            rule.read_committed = members().all(reads_committed);
+            let effects = members().flat_map(|it| it.table("handler")).flat_map(|handler| {
+                let named = handler.list("effect").iter().filter_map(Entry::as_text);
+                named.filter_map(|effect| site.target(effect)).map(|it| it.service).next_back()
+            });
+            let mut effects: Vec<u16> = effects.collect();
+            effects.sort_unstable();
+            effects.dedup();
+            rule.done = match effects[..] {
+                [] => Done::Delivery,
+                [service] => Done::Effect(Some(service)),
+                _ => Done::Effect(None),
+            };
+            rule
+        };
+        self.groups.iter().zip(0..).map(rule).collect()
+    }
+
     fn topic(&self, name: &str) -> Option<TopicId> {
         let place = self.topics.iter().position(|its| *its == name)?;
         u16::try_from(place).ok().map(TopicId)
@@ -319,6 +361,21 @@ impl Cluster {
     }
 }
 
+/// Whether a consumer reads committed records only.
+fn reads_committed(table: &Tree) -> bool {
+    let own = Settings::of(book(table, Side::Consumer), table.table("config"));
+    let otherwise = client(table).consumer.isolation;
+    isolation(&own).unwrap_or(otherwise) == Isolation::ReadCommitted
+}
+
+fn isolation(own: &Settings) -> Option<Isolation> {
+    let committed = match own.given("isolation.level") {
+        Some(level) => level.eq_ignore_ascii_case("read_committed"),
+        None => !own.flag("readUncommitted")?,
+    };
+    Some(if committed { Isolation::ReadCommitted } else { Isolation::ReadUncommitted })
+}
+
 /// Sets how the client of a consumer reads.
 fn reads(config: &mut KafkaConsumerConfig, own: &Settings) {
     let span = |names: [&str; 2]| names.into_iter().find_map(|name| own.span(name));
@@ -346,17 +403,7 @@ fn reads(config: &mut KafkaConsumerConfig, own: &Settings) {
     config.max_bytes = bytes(["fetch.max.bytes", "maxBytes"], config.max_bytes);
     let partition = ["max.partition.fetch.bytes", "maxBytesPerPartition"];
     config.max_partition_bytes = bytes(partition, config.max_partition_bytes);
-    match own.given("isolation.level") {
-        Some(level) if level.eq_ignore_ascii_case("read_committed") => {
-            config.isolation = Isolation::ReadCommitted;
-        }
-        Some(_) => config.isolation = Isolation::ReadUncommitted,
-        None => match own.flag("readUncommitted") {
-            Some(true) => config.isolation = Isolation::ReadUncommitted,
-            Some(false) => config.isolation = Isolation::ReadCommitted,
-            None => {}
-        },
-    }
+    config.isolation = isolation(own).unwrap_or(config.isolation);
     config.reset = match own.get("auto.offset.reset") {
         Some("earliest" | "smallest" | "beginning") => Reset::Earliest,
         Some("none" | "error") => Reset::None,

@@ -91,7 +91,7 @@ mod tests {
 
     fn how(history: &str, read_committed: bool) -> Option<How> {
         let group = GroupRule { read_committed, ..GroupRule::new(GroupId(0)) };
-        let topic = TopicRule { topic: TopicId(0), replicas: 2, min_isr: 1 };
+        let topic = TopicRule::new(TopicId(0), 2, 1);
         let rules = Rules { groups: vec![group], topics: vec![topic], ..Rules::default() };
         let verdict = Script::play(history, rules).verdict(Class::Phantom);
         verdict.breach().map(|breach| breach.how)

@@ -102,7 +102,7 @@ mod tests {
                           producer confirmed m1";
 
     fn by_design(history: &str) -> Option<Unavailable> {
-        let topic = TopicRule { topic: TopicId(0), replicas: 2, min_isr: 2 };
+        let topic = TopicRule::new(TopicId(0), 2, 2);
         let rules = Rules { topics: vec![topic], ..Rules::default() };
         match Script::play(history, rules).verdict(CLASS) {
             Verdict::Undecided(Reason::ByDesign(why)) => Some(why),
