@@ -220,21 +220,27 @@ pub struct Dedup {
 pub enum DedupKey {
     /// Their identity in the business, such as the number of an order.
     Id,
-    /// That and the offset: the guide's `kafka:processed:<orderId>:<offset>`.
+    /// That and the offset: the guide's `kafka:processed:<orderId>:<offset>`, where an order is told
+    /// of once.
     IdAndOffset,
+    /// The entity that the message is about, and the offset: the same, where several messages tell
+    /// of one order.
+    EntityAndOffset,
     /// Where the record is.
     PartitionAndOffset,
 }
 
 impl DedupKey {
     /// The key of a record.
-    pub fn of(self, msg: MessageId, at: TopicPartition, offset: Offset) -> StoreKey {
+    pub fn of(self, record: &Record, at: TopicPartition, offset: Offset) -> StoreKey {
+        let (msg, entity, at, offset) =
+            (Some(record.id), Some(record.entity), Some(at), Some(offset));
+        let none = StoreKey::default();
         match self {
-            DedupKey::Id => StoreKey { msg: Some(msg), at: None, offset: None },
-            DedupKey::IdAndOffset => StoreKey { msg: Some(msg), at: None, offset: Some(offset) },
-            DedupKey::PartitionAndOffset => {
-                StoreKey { msg: None, at: Some(at), offset: Some(offset) }
-            }
+            DedupKey::Id => StoreKey { msg, ..none },
+            DedupKey::IdAndOffset => StoreKey { msg, offset, ..none },
+            DedupKey::EntityAndOffset => StoreKey { entity, offset, ..none },
+            DedupKey::PartitionAndOffset => StoreKey { at, offset, ..none },
         }
     }
 }

@@ -10,7 +10,8 @@ use super::systems;
 use super::tree::{Entry, Tree};
 use crate::check::{Done, GroupRule, TopicRule};
 use crate::client::kafka::consumer::{
-    CommitWhen, Each, GroupProtocol, KafkaConsumerConfig, OnFailure, Reset, Thrown, assignor,
+    CommitWhen, Each, GroupProtocol, InTransaction, KafkaConsumerConfig, OnFailure, Reset, Thrown,
+    assignor,
 };
 use crate::client::kafka::link::LinkConfig;
 use crate::client::kafka::{KafkaProducerConfig, OnFenced, Transactional};
@@ -79,7 +80,8 @@ pub(super) fn cluster(tree: &Tree, kafka: &Tree) -> Result<(ClusterConfig, Clust
     };
     config.groups = unique(kafka.tables("consumer").map(group_of).collect());
     let producers = || kafka.tables("producer");
-    config.txns = unique(producers().filter_map(transactional_id).collect());
+    let inside = kafka.tables("consumer").flat_map(transactional_ids);
+    config.txns = unique(producers().filter_map(transactional_id).chain(inside).collect());
     let patterns = unique(producers().filter_map(|it| it.text("key").map(Name::from)).collect());
     let site = Cluster {
         profile,
@@ -115,6 +117,17 @@ fn group_of(consumer: &Tree) -> Name {
 fn transactional_id(producer: &Tree) -> Option<Name> {
     let own = Settings::of(book(producer, Side::Producer), producer.table("config"));
     own.given("transactional.id").or(own.given("transactionalId")).map(Name::from)
+}
+
+/// The transactional ids of the instances of a consumer that commits in transactions.
+fn transactional_ids(consumer: &Tree) -> Vec<Name> {
+    let Some(id) = consumer.table("transaction").and_then(|it| it.text("id")) else {
+        return Vec::new();
+    };
+    match consumer.number::<u32>("instances") {
+        1 => vec![id.into()],
+        n => (1..=n).map(|nth| format!("{id}-{nth}").into()).collect(),
+    }
 }
 
 impl Cluster {
@@ -283,6 +296,21 @@ impl Cluster {
         }
     }
 
+    /// How the instance `name` of a consumer uses transactions, if it does.
+    fn in_transaction(&self, table: &Tree, name: &str, client: &Client) -> Option<InTransaction> {
+        let transaction = table.table("transaction")?;
+        // the instance worker-2 has the transactional id of the consumer with -2 after it
+        let nth = name.strip_prefix(table.name()).unwrap_or_default();
+        let id = format!("{}{nth}", transaction.text("id")?);
+        let place = self.txns.iter().position(|its| *its == *id)?;
+        Some(InTransaction {
+            id: TxnId(u16::try_from(place).ok()?),
+            timeout: transaction.span("timeout").unwrap_or(client.producer.transaction_timeout),
+            version_2: client.producer.epoch_per_transaction
+                && self.profile.transaction_version >= 2,
+        })
+    }
+
     pub(super) fn consumer(
         &self,
         table: &Tree,
@@ -319,11 +347,13 @@ impl Cluster {
             Some("each-message-async") => CommitWhen::EachMessageAsync,
             Some("each-batch") => CommitWhen::EachBatch,
             Some("never") => CommitWhen::Never,
+            Some("transaction") => CommitWhen::Transaction,
             _ if own.flag("enable.auto.commit").or(own.flag("autoCommit")) == Some(false) => {
                 CommitWhen::Never
             }
             _ => CommitWhen::Auto,
         };
+        config.transaction = self.in_transaction(table, name, client);
         if table.text("each") == Some("batch") {
             let auto_resolve = own.flag("eachBatchAutoResolve").unwrap_or(true);
             let returns_after = table.has("returns_after").then(|| table.number("returns_after"));
@@ -337,6 +367,7 @@ impl Cluster {
         let dead_letter = || table.text("dead_letter").and_then(|name| self.topic(name));
         config.on_failure = match table.text("on_failure") {
             Some("skip") => OnFailure::Skip,
+            Some("go-on") => OnFailure::GoOn,
             Some("dead-letter") => {
                 OnFailure::Produce { retry: Vec::new(), dead_letter: dead_letter() }
             }
@@ -412,6 +443,7 @@ fn reads(config: &mut KafkaConsumerConfig, own: &Settings) {
     };
     let interval = span(["auto.commit.interval.ms", "autoCommitInterval"]);
     config.auto_commit_interval = interval.or(config.auto_commit_interval);
+    config.auto_store = own.flag("enable.auto.offset.store").unwrap_or(config.auto_store);
     let threshold = own.number("autoCommitThreshold").and_then(|n| u64::try_from(n).ok());
     config.auto_commit_threshold = threshold;
     config.concurrency = own.whole("partitionsConsumedConcurrently", config.concurrency);
@@ -469,6 +501,7 @@ fn lookup(dedup: &Tree, site: &Site) -> Option<Lookup> {
         },
         key: match dedup.text("key") {
             Some("id+offset") => DedupKey::IdAndOffset,
+            Some("entity+offset") => DedupKey::EntityAndOffset,
             Some("partition+offset") => DedupKey::PartitionAndOffset,
             _ => DedupKey::Id,
         },

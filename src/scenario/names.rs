@@ -78,7 +78,12 @@ impl Names {
                 ("controller", "controllers", What::Controller),
             ];
             for (name, key, what) in nodes {
-                let members = numbered(name, kafka.number::<usize>(key).max(1));
+                let count = kafka.number::<usize>(key).max(1);
+                // a broker has its number also where it is the only one
+                let members = match what {
+                    What::KafkaBroker => (1..=count).map(|n| format!("{name}-{n}")).collect(),
+                    _ => numbered(name, count),
+                };
                 let spot = kafka.spot.clone();
                 names.add(Group { name: name.to_owned(), members, what, spot });
             }

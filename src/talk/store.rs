@@ -35,6 +35,8 @@ pub enum StoreCommand {
 pub struct StoreKey {
     /// The identity of the message in the business.
     pub msg: Option<MessageId>,
+    /// The entity that the message is about, by number.
+    pub entity: Option<u32>,
     /// The partition.
     pub at: Option<TopicPartition>,
     /// The offset.

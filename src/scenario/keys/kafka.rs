@@ -35,6 +35,7 @@ const COMMITS: &[Word] = &[
     word("each-message", "The offset after every message that was handled, and it waits for that."),
     word("each-message-async", "The same, without waiting."),
     word("each-batch", "After all that one poll (or one fetched batch) brought."),
+    word("transaction", "What one poll brought, in a transaction with what its handlers produced (sendOffsetsToTransaction)."),
     word("never", "Never."),
 ];
 
@@ -42,6 +43,7 @@ const COMMITS: &[Word] = &[
 const FAILURES: &[Word] = &[
     word("throw", "The error leaves the handler: what then happens is up to the client."),
     word("skip", "It logs the error and goes on: the message counts as handled."),
+    word("go-on", "It catches the error, does not commit the message, and goes on with the next one, whose commit covers it."),
     word("dead-letter", "It produces the message to `dead_letter`, and goes on."),
     word("retry-topic", "It produces the message to the next of the `retry_topics`, and in the end to `dead_letter`."),
     word("seek-back", "It seeks back to the message and polls it again."),
@@ -192,6 +194,7 @@ static CONSUMER: Table = Table::new(
         may("returns_after", Kind::Whole(1, 1_000_000), "With each = \"batch\": it returns after so many messages of a batch."),
         or("awaited", Kind::Bool, "true", "The handler is awaited; otherwise it is started and left to itself."),
         or("commit", Kind::Choice(COMMITS), "\"auto\"", "When it commits."),
+        may("transaction", Kind::Table(&IN_TRANSACTION), "With commit = \"transaction\": the producer whose transactions it commits with."),
         or("on_failure", Kind::Choice(FAILURES), "\"throw\"", "What it does when its handler fails."),
         or("error", Kind::Choice(ERRORS), "\"Error\"", "KafkaJS: which error the handler throws."),
         may("dead_letter", Kind::Ref(Space::Topic), "Where messages go that fail for good."),
@@ -215,6 +218,17 @@ static CONSUMER: Table = Table::new(
     ("replicas", "the number of processes is called `instances`"),
 ]);
 
+static IN_TRANSACTION: Table = Table::new(
+    "kafka.consumer.transaction",
+    "`transaction`",
+    "The producer inside of a consumer that consumes, processes and produces in transactions.",
+    &[
+        must("id", Kind::Name, "Its transactional.id; with several instances they have id-1, id-2 and so on."),
+        may("timeout", SOME, "Its transaction.timeout.ms; that of its client if nothing is said."),
+    ],
+)
+.aliases(&[("transactional.id", "write `id`"), ("transaction.timeout.ms", "write `timeout`")]);
+
 /// Where a repetition is looked up.
 const DEDUPS: &[Word] = &[
     word("before", "SET … NX before the handler: the guide's way."),
@@ -225,7 +239,8 @@ const DEDUPS: &[Word] = &[
 /// What makes two messages the same.
 const DEDUP_KEYS: &[Word] = &[
     word("id", "The identity of the message in the business, such as the order's number."),
-    word("id+offset", "That, and the offset: the guide's `kafka:processed:<orderId>:<offset>`."),
+    word("id+offset", "That, and the offset: the guide's `kafka:processed:<orderId>:<offset>`, where an order is told of once."),
+    word("entity+offset", "The number of the entity, and the offset: the same, where several messages tell of one order."),
     word("partition+offset", "Where the record is."),
 ];
 

@@ -209,6 +209,27 @@ fn of_consumer(consumer: &Tree, kafka: &Tree, problems: &mut Problems) {
             }
         }
     }
+    let in_transactions = consumer.text("commit") == Some("transaction");
+    if in_transactions && js {
+        let title = "transactions of KafkaJS are not modelled";
+        problems.push(
+            Problem::error(consumer.spot_of("commit"), title).help("choose another `client`"),
+        );
+    }
+    if in_transactions && !consumer.says("transaction") {
+        let title = "commit = \"transaction\" needs a `transaction`";
+        problems.push(
+            Problem::error(consumer.spot_of("commit"), title)
+                .help("write transaction = { id = \"copier\" }"),
+        );
+    }
+    if !in_transactions && consumer.has("transaction") {
+        let title = "`transaction` has no effect: offsets are not committed with it";
+        problems.push(
+            Problem::warning(consumer.key_spot("transaction"), title)
+                .help("write commit = \"transaction\""),
+        );
+    }
     let needed: &[&str] = match consumer.text("on_failure") {
         Some("dead-letter") => &["dead_letter"],
         Some("retry-topic") => &["retry_topics", "dead_letter"],

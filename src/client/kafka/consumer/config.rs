@@ -53,6 +53,9 @@ pub struct KafkaConsumerConfig<H = Script> {
     pub reset: Reset,
     /// `auto.commit.interval.ms`, `autoCommitInterval` (which is `None` by default).
     pub auto_commit_interval: Option<Span>,
+    /// `enable.auto.offset.store` of librdkafka: the offset of a record is stored, for the next
+    /// commit, when it is handed over. Otherwise the application stores it when it has handled it.
+    pub auto_store: bool,
     /// `autoCommitThreshold` of KafkaJS.
     pub auto_commit_threshold: Option<u64>,
     /// When it commits: `enable.auto.commit`, `autoCommit`, and what the application does.
@@ -129,6 +132,7 @@ impl<H> KafkaConsumerConfig<H> {
             isolation: its.isolation,
             reset: Reset::Latest,
             auto_commit_interval: interval,
+            auto_store: true,
             auto_commit_threshold: None,
             commit: CommitWhen::Auto,
             transaction: None,
@@ -230,6 +234,9 @@ pub enum OnFailure {
     Throw,
     /// It is logged, and the record counts as handled.
     Skip,
+    /// It is caught and logged, the offset of the record is not committed, and the loop goes on with
+    /// the next record, whose commit covers this one.
+    GoOn,
     /// A copy is produced to the next of these topics, or the dead-letter topic after the last, and
     /// the record counts as handled when that is acknowledged. If it is not, the error leaves the
     /// handler.

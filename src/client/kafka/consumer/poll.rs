@@ -114,7 +114,7 @@ impl<H: Handler> KafkaConsumer<H> {
 
     /// Takes records out of what was fetched, at most `max.poll.records`. The position moves past
     /// them, and with it what Java commits by itself at the next occasion; librdkafka stores the
-    /// offset of a record when it is handed over (`enable.auto.offset.store`).
+    /// offset of a record when it is handed over, unless `enable.auto.offset.store` is false.
     fn collect(&mut self, ctx: &mut Ctx<'_, Mq>) {
         let most = match self.config.client.family {
             Family::Librdkafka => 1,
@@ -141,7 +141,9 @@ impl<H: Handler> KafkaConsumer<H> {
                 self.app.polled.push_back((at, offset, record));
             }
             place.read(chunk.position(), epoch);
-            place.stored = Some(place.position);
+            if self.config.auto_store {
+                place.stored = Some(place.position);
+            }
             if chunk.is_spent() {
                 self.fetched.remove(passed);
                 self.fetching.look = true;
@@ -176,8 +178,12 @@ impl<H: Handler> KafkaConsumer<H> {
                     }
                     _ => {
                         self.app.polled.pop_front();
+                        self.store_handled(at, offset);
                     }
                 },
+                Some(End::LeftBehind) => {
+                    self.app.polled.pop_front();
+                }
                 Some(End::Threw(_)) if self.config.transaction.is_some() => {
                     self.txn_fails();
                     self.app.polled.clear();
@@ -192,6 +198,14 @@ impl<H: Handler> KafkaConsumer<H> {
                 }
                 Some(End::SoughtBack) => self.seek_back(at, offset, ctx),
             }
+        }
+    }
+
+    /// `rd_kafka_offsets_store`: the application is through with a record.
+    fn store_handled(&mut self, at: TopicPartition, offset: Offset) {
+        let stores = !self.config.auto_store;
+        if let Some(place) = self.place_mut(at).filter(|_| stores) {
+            place.stored = Some(offset + 1);
         }
     }
 

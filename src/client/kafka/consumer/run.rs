@@ -69,6 +69,8 @@ pub enum Awaits {
 pub enum End {
     /// Well, or its failure was dealt with.
     Handled,
+    /// Its failure was caught, and nothing was done about it.
+    LeftBehind,
     /// The error leaves the handler.
     Threw(Failure),
     /// The application sought back to its record.

@@ -138,7 +138,7 @@ impl<H: Handler> KafkaConsumer<H> {
             }
             Stage::Dedup(dedup) => {
                 let Some(run) = self.runs.get(slot) else { return Took::Failed };
-                let key = dedup.key.of(msg, run.at, run.offset);
+                let key = dedup.key.of(&run.record, run.at, run.offset);
                 if dedup.command == StoreCommand::EffectOnce {
                     ctx.note(Note::Called { msg, service: dedup.service });
                 }
@@ -263,6 +263,7 @@ impl<H: Handler> KafkaConsumer<H> {
         match &self.config.on_failure {
             OnFailure::Throw => self.end(slot, End::Threw(why), ctx),
             OnFailure::SeekBack { .. } => self.end(slot, End::SoughtBack, ctx),
+            OnFailure::GoOn => self.end(slot, End::LeftBehind, ctx),
             OnFailure::Skip => {
                 ctx.note(Note::Kafka(KafkaNote::Skipped { msg }));
                 self.failures.remove(&msg);

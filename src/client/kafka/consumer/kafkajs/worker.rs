@@ -216,6 +216,7 @@ impl<H: Handler> KafkaConsumer<H> {
                     _ => Does::Resolves,
                 },
             ),
+            End::LeftBehind => self.set_worker(thread, Does::Resolves),
             End::Threw(why) => {
                 let fatal = self.config.error == Thrown::SyntaxError && why != Failure::Downstream;
                 let failed = if fatal { Failed::Fatal } else { Failed::Retriable };

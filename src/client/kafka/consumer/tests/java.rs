@@ -150,3 +150,19 @@ fn a_transaction_in_which_a_handler_failed_is_aborted_and_its_records_come_again
     assert_eq!(story.effects(), wanted, "an effect outside of Kafka is not undone");
     assert_eq!(story.commits().last().map(|it| it.1), Some((0, 12)));
 }
+
+#[test]
+fn an_error_that_is_only_caught_redelivers_nothing_and_the_next_commit_covers_it() {
+    let flaky = PoisonKind::Times(1);
+    let script = takes(Span::ZERO).poison(vec![crate::talk::MessageId(2)], flaky);
+    let config = KafkaConsumerConfig {
+        commit: CommitWhen::EachMessage,
+        on_failure: OnFailure::GoOn,
+        ..java("c", script)
+    };
+    let story = Lab::new(&[5]).with(config).run(Span::from_secs(10));
+    assert_eq!(story.effects(), [0, 1, 3, 4]);
+    assert_eq!(story.started(2).len(), 1);
+    let commits: Vec<u64> = story.commits().iter().map(|it| it.1.1).collect();
+    assert_eq!(commits, [1, 2, 4, 5], "2 is covered by the commit of 3");
+}

@@ -214,3 +214,18 @@ fn an_operator_can_have_everything_read_again() {
         .run(Span::from_secs(30));
     assert_eq!(story.effects(), [0, 1, 2, 1, 2]);
 }
+
+#[test]
+fn an_error_that_the_handler_swallows_is_covered_by_the_next_commit() {
+    let flaky = PoisonKind::Times(1);
+    let script = takes(Span::ZERO).poison(vec![crate::talk::MessageId(2)], flaky);
+    let config = KafkaConsumerConfig {
+        commit: CommitWhen::EachMessage,
+        on_failure: OnFailure::GoOn,
+        ..kafkajs(script)
+    };
+    let story = Lab::new(&[5]).with(config).run(Span::from_secs(10));
+    assert_eq!(story.effects(), [0, 1, 3, 4]);
+    let commits: Vec<u64> = story.commits().iter().map(|it| it.1.1).collect();
+    assert_eq!(commits, [1, 2, 4, 5]);
+}

@@ -92,3 +92,16 @@ fn with_the_consumer_protocol_only_what_moves_stops() {
     assert_eq!(story.effects().len(), 6, "nothing is read twice");
     assert_eq!(story.consumer(ME).places().len(), 6);
 }
+
+/// `enable.auto.offset.store=false`, with `rd_kafka_offsets_store` after the handler.
+#[test]
+fn what_the_application_stores_itself_is_committed_only_after_it_was_handled() {
+    let config = KafkaConsumerConfig {
+        auto_commit_interval: Some(ms(500)),
+        auto_store: false,
+        ..librdkafka("c", takes(Span::from_secs(2)))
+    };
+    let story = Lab::new(&[3]).with(config).run(ms(3_000 + 5_000));
+    assert_eq!(story.effects(), [0, 1]);
+    assert_eq!(story.commits().iter().map(|it| it.1).collect::<Vec<_>>(), [(0, 1), (0, 2)]);
+}
