@@ -2,7 +2,7 @@
 
 use crate::kernel::NodeId;
 use crate::talk::Name;
-use crate::talk::kafka::{GroupId, TopicPartition, TxnId};
+use crate::talk::kafka::{GroupId, TopicId, TopicPartition, TxnId};
 
 /// What a node is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +88,12 @@ impl Cast {
             Some(topic) => format!("{topic}-{}", at.partition),
             None => at.to_string(),
         }
+    }
+
+    /// Whether a topic is one that brokers keep their own records in.
+    pub fn is_internal(&self, topic: TopicId) -> bool {
+        let name = self.topics.get(usize::from(topic.0));
+        name.is_some_and(|it| it.as_str().starts_with("__"))
     }
 
     /// The name of a group, or its number when it has none.

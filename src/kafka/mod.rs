@@ -18,9 +18,11 @@ mod replica;
 pub mod settings;
 pub mod txn;
 mod version;
+mod view;
 
 pub use broker::Broker;
 pub use config::{ClusterConfig, TopicSpec};
 pub use controller::Controller;
 pub use profile::{Metadata, Offer, Profile};
 pub use version::{Version, Versions};
+pub use view::{GroupKind, GroupView, MemberView, ReplicaRole, ReplicaView, TxnView};

@@ -109,6 +109,16 @@ impl<N: Node> World<N> {
         })
     }
 
+    /// What a delivery on this link would bring next. `None` for the end of the connection, and
+    /// where nothing is under way.
+    pub fn next_on(&self, link: Link) -> Option<&MsgOf<N>> {
+        let wire = self.ground.wires.get(self.ground.wires.find(link)?);
+        match &wire.queue.front()?.load {
+            Load::Msg(msg) => Some(msg),
+            Load::End => None,
+        }
+    }
+
     /// The armed timers of a node and when they go off, sorted by timer.
     pub fn timers(&self, id: NodeId) -> impl Iterator<Item = (TimerOf<N>, Time)> {
         self.ground.alarms.of(id).map(|alarm| (alarm.timer, Time::from_nanos(alarm.due.nanos())))

@@ -87,6 +87,19 @@ impl<H: Handler> Node for Member<H> {
 }
 
 impl<H> Member<H> {
+    /// Whether it belongs to Kafka: a broker, a controller or a client of it.
+    pub fn is_kafka(&self) -> bool {
+        match self {
+            Member::KafkaBroker(_)
+            | Member::KafkaController(_)
+            | Member::KafkaProducer(_)
+            | Member::KafkaConsumer(_) => true,
+            Member::Broker(_) | Member::Producer(_) | Member::Consumer(_) | Member::Service(_) => {
+                false
+            }
+        }
+    }
+
     /// The broker, if it is one.
     pub fn as_broker(&self) -> Option<&Broker> {
         match self {

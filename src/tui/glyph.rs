@@ -55,6 +55,18 @@ impl State {
         }
     }
 
+    /// The word for it where it is about a record of Kafka.
+    pub const fn kafka_word(self) -> &'static str {
+        match self {
+            State::Ready => "in the log",
+            State::Confirmed => "ack, HW",
+            State::Unacked => "in hand",
+            State::Acked => "committed",
+            State::Discarded => "deleted",
+            other => other.word(),
+        }
+    }
+
     /// The role whose colour it takes.
     pub const fn role(self) -> Role {
         match self {
@@ -133,6 +145,11 @@ pub struct Glyphs {
     pub because: &'static str,
     pub separator: &'static str,
     pub dot: char,
+    pub done: char,
+    pub in_hand: char,
+    pub unread: char,
+    pub unstable: char,
+    pub gone: char,
     pub bars: [char; 8],
     pub border: border::Set<'static>,
 }
@@ -169,6 +186,11 @@ const UNICODE: Glyphs = Glyphs {
     because: "◀",
     separator: "│",
     dot: '·',
+    done: '█',
+    in_hand: '▓',
+    unread: '░',
+    unstable: '~',
+    gone: 'x',
     bars: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
     border: border::PLAIN,
 };
@@ -205,6 +227,11 @@ const ASCII: Glyphs = Glyphs {
     because: "<-",
     separator: "|",
     dot: '.',
+    done: '#',
+    in_hand: '=',
+    unread: '-',
+    unstable: '~',
+    gone: 'x',
     bars: ['_', '.', ',', '-', '=', '+', '*', '#'],
     border: border::Set {
         top_left: "+",
@@ -287,11 +314,12 @@ mod tests {
         let Glyphs { notice, crash, down, paused, lost, holds, violated, undecided, .. } = *glyphs;
         let Glyphs { crumb, cursor, play, pause, right, left, up, below, across, lane, .. } =
             *glyphs;
-        let Glyphs { crossing, ellipsis, dot, bars, .. } = *glyphs;
+        let Glyphs { crossing, ellipsis, dot, bars, done, in_hand, unread, .. } = *glyphs;
+        let Glyphs { unstable, gone, .. } = *glyphs;
         let signs = [
             step, ready, confirmed, unacked, acked, effect, discarded, notice, crash, down, paused,
             lost, holds, violated, undecided, crumb, cursor, play, pause, right, left, up, below,
-            across, lane, crossing, ellipsis, dot,
+            across, lane, crossing, ellipsis, dot, done, in_hand, unread, unstable, gone,
         ];
         signs.into_iter().chain(bars).collect()
     }

@@ -1,10 +1,11 @@
 //! What the player looks up in a recorded run, gathered once when it is opened, so that no frame
 //! ever walks through the whole history.
 
-use super::sketch::call_of;
+use super::packets::{Packets, Weight};
+use super::sketch::{call_of, kafka};
 use super::stage::Stage;
 use crate::kernel::{Fault, Health, History, NodeId, Step, StepNo, Time};
-use crate::talk::{MessageId, Mq, Note, Timer};
+use crate::talk::{KafkaNote, MessageId, Mq, Note, Timer};
 
 /// One line of the story: a note, or a step as such. Rows are in the order in which things
 /// happened; the step itself comes before its notes.
@@ -118,15 +119,19 @@ pub struct Index {
     depth: Vec<u32>,
     /// For every service, the rows of the effects that took place there.
     effects: Vec<Vec<Row>>,
+    /// For every note of Kafka's nodes, whether the one before it stands for it as well.
+    folded: Vec<bool>,
+    packets: Packets,
     end: Time,
 }
 
 impl Index {
-    /// Reads the whole history, once.
-    pub fn new(history: &History<Mq>, stage: &Stage) -> Index {
+    /// Reads the whole history, once. `packets` are what it does not tell of Kafka.
+    pub fn new(history: &History<Mq>, stage: &Stage, packets: Packets) -> Index {
         let health = vec![vec![(0, Health::Up)]; stage.len()];
-        let mut index = Index { health, ..Index::default() };
-        index.gather_rows(history);
+        let mut index = Index { health, packets, ..Index::default() };
+        index.gather_folds(history, stage);
+        index.gather_rows(history, stage);
         index.gather_messages(history);
         index.gather_faults(history);
         index.gather_counts(history);
@@ -140,6 +145,33 @@ impl Index {
             Detail::Notes => &self.notes,
             Detail::Steps => &self.steps,
         }
+    }
+
+    /// What Kafka's packets said.
+    pub(super) fn packets(&self) -> &Packets {
+        &self.packets
+    }
+
+    /// How many notes after this one are told together with it.
+    pub(super) fn folded_after(&self, place: usize) -> usize {
+        let after = self.folded.get(place + 1..).unwrap_or(&[]);
+        after.iter().take_while(|folded| **folded).count()
+    }
+
+    /// Whether the story tells this row together with one before it.
+    pub(super) fn is_folded(&self, row: Row) -> bool {
+        row.note().and_then(|place| self.folded.get(place)) == Some(&true)
+    }
+
+    /// Whether a note is the first that the story tells of its step.
+    pub(super) fn begins_step(&self, step: StepNo, place: usize) -> bool {
+        let before = self.story.partition_point(|it| *it < Row::of_note(step, place));
+        before.checked_sub(1).is_none_or(|before| self.story[before].step() != step)
+    }
+
+    /// How many heartbeats and empty fetches passed between a row and the one shown before it.
+    pub(super) fn idle_before(&self, before: Option<Row>, row: Row) -> u32 {
+        self.packets.idle_between(before.map_or(0, Row::step), row.step())
     }
 
     /// All notes about a message, in order.
@@ -198,7 +230,19 @@ impl Index {
         rows.map_or(0, |rows| rows.partition_point(|row| *row <= upto))
     }
 
-    fn gather_rows(&mut self, history: &History<Mq>) {
+    fn gather_folds(&mut self, history: &History<Mq>, stage: &Stage) {
+        let notes = history.notes();
+        self.folded = vec![false; if stage.has_kafka() { notes.len() } else { 0 }];
+        for (place, pair) in notes.windows(2).enumerate() {
+            if let Some(folded) = self.folded.get_mut(place + 1) {
+                *folded = (pair[0].step, pair[0].node) == (pair[1].step, pair[1].node)
+                    && stage.is_kafka(pair[0].node)
+                    && kafka::goes_with(&pair[0].note, &pair[1].note);
+            }
+        }
+    }
+
+    fn gather_rows(&mut self, history: &History<Mq>, stage: &Stage) {
         let notes = history.notes();
         let told = arrivals(history);
         let mut lost_connection = vec![false; self.health.len()];
@@ -236,6 +280,18 @@ impl Index {
                     Note::Subscribed { .. } => !unsubscribed,
                     // the connection that is gone says so too
                     Note::Unsubscribed { .. } => follows.is_some(),
+                    _ if index.folded.get(next) == Some(&true) => true,
+                    // a record that is handled as soon as it is there has one line
+                    Note::Started { msg, attempt: 1 } => next.checked_sub(1).is_some_and(|before| {
+                        let was = &notes[before];
+                        was.step == noted.step
+                            && matches!(was.note, Note::Kafka(KafkaNote::Polled { msg: its, .. }) if its == msg)
+                    }),
+                    Note::Kafka(ref note) => {
+                        let was = next.checked_sub(1).and_then(|before| notes.get(before));
+                        let was = was.filter(|was| was.step == noted.step).map(|was| &was.note);
+                        kafka::is_quiet(stage, note, was)
+                    }
                     _ => told[next],
                 };
                 if !skip {
@@ -245,6 +301,10 @@ impl Index {
             }
             if first == next && !fault && no > 0 {
                 index.steps.push(Row::of_step(no));
+            }
+            let told = index.story.last().is_some_and(|row| row.step() == no);
+            if !told && index.packets.get(no).is_some_and(|it| it.weight == Weight::Telling) {
+                index.story.push(Row::of_step(no));
             }
         };
         gather(0, false, self);
@@ -378,7 +438,14 @@ fn announces(sent: &Note, arrived: &Note) -> bool {
     let fits = match sent {
         Note::Published { .. } | Note::Retried { .. } | Note::Parked { .. } => matches!(
             arrived,
-            Note::Enqueued { .. } | Note::Unroutable { .. } | Note::Overflowed { .. }
+            Note::Enqueued { .. }
+                | Note::Unroutable { .. }
+                | Note::Overflowed { .. }
+                | Note::Kafka(
+                    KafkaNote::Appended { .. }
+                        | KafkaNote::SequenceKnown { .. }
+                        | KafkaNote::ProduceRefused { .. }
+                )
         ),
         Note::Pushed { .. } => matches!(arrived, Note::Received { .. } | Note::Started { .. }),
         Note::Settled { .. } => {

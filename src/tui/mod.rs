@@ -4,12 +4,14 @@
 //! [`update()`] says what a key does to it; [`view()`] draws it, as a
 //! function of the model and nothing else. Only `terminal` knows that there is a terminal.
 
+mod cluster;
 mod facts;
 mod glyph;
 mod index;
 mod keys;
 mod matching;
 mod model;
+mod packets;
 mod picker;
 mod recording;
 mod sketch;

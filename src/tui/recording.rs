@@ -1,13 +1,14 @@
 //! A recorded run with all that the player looks up in it.
 
 use super::index::{Index, Mark, MarkKind, Row, time_of};
+use super::packets::Packets;
 use super::stage::Stage;
 use super::verdicts::{self, Finding};
 use crate::check::Outcome;
 use crate::kernel::{StepNo, Time};
 use crate::report::{Names, judged};
 use crate::scenario::{Scenario, embedded};
-use crate::system::{History, Run, Step, Timeline};
+use crate::system::{History, Member, Run, Step, Timeline};
 use crate::talk::MessageId;
 
 /// A run that takes more steps than this is cut off.
@@ -32,6 +33,8 @@ pub struct Recording {
     /// Faults, repairs and violations, in order.
     pub marks: Vec<Mark>,
     run: Run,
+    /// After these steps somebody chose another one than was due.
+    forks: Vec<StepNo>,
 }
 
 impl Recording {
@@ -39,7 +42,7 @@ impl Recording {
     /// `scenario` was read with.
     pub fn new(scenario: Scenario, seed: u64, settings: Vec<String>) -> Recording {
         let (run, outcome) = judged::record(&scenario, seed, MOST_STEPS);
-        Recording::of_run(scenario, seed, settings, 'A', run, &outcome)
+        Recording::of_run(scenario, seed, settings, 'A', run, Vec::new(), &outcome)
     }
 
     fn of_run(
@@ -48,11 +51,14 @@ impl Recording {
         settings: Vec<String>,
         letter: char,
         run: Run,
+        forks: Vec<StepNo>,
         outcome: &Outcome,
     ) -> Recording {
         let history = run.history();
-        let stage = Stage::new(Names::new(scenario.cast().clone(), history), history);
-        let index = Index::new(history, &stage);
+        let kafka = run.setup().nodes.iter().map(Member::is_kafka).collect();
+        let stage = Stage::new(Names::new(scenario.cast().clone(), history), kafka, history);
+        let packets = Packets::new(&run, history, &stage, &forks);
+        let index = Index::new(history, &stage, packets);
         let findings = verdicts::findings(&scenario, stage.names(), history, &outcome.verdicts);
         let mut marks = index.marks().to_vec();
         marks.extend(findings.iter().filter_map(|finding| {
@@ -62,7 +68,7 @@ impl Recording {
         }));
         marks.sort_unstable();
         marks.dedup();
-        Recording { scenario, seed, settings, letter, stage, index, findings, marks, run }
+        Recording { scenario, seed, settings, letter, stage, index, findings, marks, run, forks }
     }
 
     /// A second run: this one up to step `no`, and then `step`. `None` when it is not possible.
@@ -71,7 +77,9 @@ impl Recording {
         let letter = if self.letter == 'A' { 'B' } else { 'A' };
         let (scenario, settings) = (self.scenario.clone(), self.settings.clone());
         let outcome = judged::of_run(&scenario, &run);
-        Some(Recording::of_run(scenario, self.seed, settings, letter, run, &outcome))
+        let earlier = self.forks.iter().copied().filter(|it| *it < no);
+        let forks = earlier.chain([no]).collect();
+        Some(Recording::of_run(scenario, self.seed, settings, letter, run, forks, &outcome))
     }
 
     /// What happened.

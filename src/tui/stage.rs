@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::check::Role as Part;
 use crate::kernel::{History, NodeId, Step, StepNo};
 use crate::report::Names;
+use crate::talk::kafka::{GroupId, TopicPartition};
 use crate::talk::{Mq, Name, Note, QueueId};
 
 /// Something that is drawn with a lane or a box of its own: a node, or a queue of a broker.
@@ -14,6 +15,10 @@ pub enum Entity {
     Node(NodeId),
     /// A queue.
     Queue(QueueId),
+    /// A partition of a Kafka topic. It has no lane: its replicas are on brokers, which have.
+    Partition(TopicPartition),
+    /// A Kafka group.
+    Group(GroupId),
     /// A place where effects land that is no node of its own.
     Service(u16),
 }
@@ -33,12 +38,17 @@ pub struct Stage {
     remote: Vec<bool>,
     /// Elections of a cluster: after which step a queue was led by which node.
     leaders: Vec<(StepNo, QueueId, NodeId)>,
+    /// For every node, whether it belongs to Kafka.
+    kafka: Vec<bool>,
+    /// The partitions of users' topics that anything ever happened in, with their names.
+    partitions: BTreeMap<TopicPartition, String>,
 }
 
 impl Stage {
-    /// The stage of a run: its nodes, and the queues that were ever declared in it.
-    pub fn new(names: Names, history: &History<Mq>) -> Stage {
-        let mut stage = Stage { names, ..Stage::default() };
+    /// The stage of a run: its nodes, of which some belong to Kafka, and the queues and partitions
+    /// that ever were in it.
+    pub fn new(names: Names, kafka: Vec<bool>, history: &History<Mq>) -> Stage {
+        let mut stage = Stage { names, kafka, ..Stage::default() };
         let cast = stage.names.cast();
         let is_node = |name: &Name| {
             cast.parts.iter().any(|part| part.role == Part::Service && part.name == *name)
@@ -47,6 +57,14 @@ impl Stage {
         // the members of a cluster talk to each other, and all of them have a lane
         let mut broker_speaks = vec![stage.is_cluster(); stage.len()];
         for noted in history.notes() {
+            if let Note::Kafka(note) = &noted.note
+                && let Some(at) = note.at()
+                && !stage.partitions.contains_key(&at)
+                && !stage.is_internal(at)
+            {
+                let name = stage.names.cast().partition(at);
+                stage.partitions.insert(at, name);
+            }
             if let Note::Elected { queue, .. } = noted.note {
                 stage.leaders.push((noted.step, queue, noted.node));
             }
@@ -134,6 +152,10 @@ impl Stage {
         match entity {
             Entity::Node(id) => self.names.cast().part(id).map_or("?", |it| it.name.as_str()),
             Entity::Queue(id) => self.queues.get(id.index()).map_or("?", |it| it.0.as_str()),
+            Entity::Partition(at) => self.partitions.get(&at).map_or("?", String::as_str),
+            Entity::Group(id) => {
+                self.names.cast().groups.get(usize::from(id.0)).map_or("?", Name::as_str)
+            }
             Entity::Service(at) => {
                 self.names.cast().services.get(usize::from(at)).map_or("?", Name::as_str)
             }
@@ -155,7 +177,7 @@ impl Stage {
                 let led = terms.find(|(since, queue, _)| *queue == id && *since <= after);
                 led.map(|it| it.2).or_else(|| self.queues.get(id.index()).map(|it| it.1))
             }
-            Entity::Service(_) => None,
+            Entity::Partition(_) | Entity::Group(_) | Entity::Service(_) => None,
         }
     }
 
@@ -163,7 +185,7 @@ impl Stage {
     pub fn part_of(&self, entity: Entity) -> Option<Part> {
         match entity {
             Entity::Node(id) => self.part(id),
-            Entity::Queue(_) => None,
+            Entity::Queue(_) | Entity::Partition(_) | Entity::Group(_) => None,
             Entity::Service(_) => Some(Part::Service),
         }
     }
@@ -173,6 +195,31 @@ impl Stage {
         let all = self.names.cast().parts.iter().enumerate();
         let wanted = all.filter(move |(_, it)| it.role == part);
         wanted.map(|(index, _)| NodeId(index as u32))
+    }
+
+    /// Whether a node is a broker, a controller or a client of Kafka.
+    pub fn is_kafka(&self, id: NodeId) -> bool {
+        self.kafka.get(id.index()) == Some(&true)
+    }
+
+    /// Whether there are nodes of Kafka.
+    pub fn has_kafka(&self) -> bool {
+        self.kafka.contains(&true)
+    }
+
+    /// Whether there are RabbitMQ's nodes.
+    pub fn has_rabbit(&self) -> bool {
+        self.nodes(Part::Broker).any(|id| !self.is_kafka(id))
+    }
+
+    /// The partitions of users' topics.
+    pub fn partitions(&self) -> impl Iterator<Item = TopicPartition> {
+        self.partitions.keys().copied()
+    }
+
+    /// Whether a partition belongs to a topic in which brokers keep their own records.
+    pub fn is_internal(&self, at: TopicPartition) -> bool {
+        self.names.cast().is_internal(at.topic)
     }
 
     /// Whether there are several brokers.

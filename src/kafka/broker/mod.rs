@@ -25,6 +25,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 mod transactions;
+mod view;
 
 use std::sync::Arc;
 

@@ -342,6 +342,41 @@ impl KafkaNote {
         }
     }
 
+    /// The partition that it is about, if it is about one.
+    pub const fn at(&self) -> Option<TopicPartition> {
+        match *self {
+            KafkaNote::PartitionCreated { at }
+            | KafkaNote::Appended { at, .. }
+            | KafkaNote::SequenceKnown { at, .. }
+            | KafkaNote::ProduceRefused { at, .. }
+            | KafkaNote::Replicated { at, .. }
+            | KafkaNote::HighWatermark { at, .. }
+            | KafkaNote::Truncated { at, .. }
+            | KafkaNote::LogStart { at, .. }
+            | KafkaNote::CompactedAway { at, .. }
+            | KafkaNote::LeaderElected { at, .. }
+            | KafkaNote::IsrChanged { at, .. }
+            | KafkaNote::Assigned { at, .. }
+            | KafkaNote::Revoked { at, .. }
+            | KafkaNote::OffsetCommitted { at, .. }
+            | KafkaNote::PositionMoved { at, .. }
+            | KafkaNote::Polled { at, .. }
+            | KafkaNote::TxnRecords { at, .. }
+            | KafkaNote::TxnMarker { at, .. } => Some(at),
+            KafkaNote::Fenced { .. }
+            | KafkaNote::ControllerElected { .. }
+            | KafkaNote::Rebalanced { .. }
+            | KafkaNote::RebalanceBegan { .. }
+            | KafkaNote::MemberGone { .. }
+            | KafkaNote::MemberRefused { .. }
+            | KafkaNote::Skipped { .. }
+            | KafkaNote::Txn { .. }
+            | KafkaNote::TxnBegun { .. }
+            | KafkaNote::Acquired { .. }
+            | KafkaNote::Released { .. } => None,
+        }
+    }
+
     /// The message that it is about, if it is about one.
     pub const fn msg(&self) -> Option<MessageId> {
         about!(self, msg => Some(*msg), None)

@@ -108,7 +108,9 @@ pub(in crate::tui) fn rows_of_message(model: &Model, msg: MessageId) -> Vec<Row>
         return rows.to_vec();
     }
     let shown = model.recording.index.rows(model.ui.detail);
-    rows.iter().copied().filter(|row| shown.binary_search(row).is_ok()).collect()
+    let index = &model.recording.index;
+    let seen = |row: &Row| shown.binary_search(row).is_ok() || index.is_folded(*row);
+    rows.iter().copied().filter(seen).collect()
 }
 
 pub(super) fn along_message(model: &mut Model, by: isize) {
@@ -160,7 +162,10 @@ pub(super) fn select_message(model: &mut Model) {
 }
 
 pub(super) fn along_lanes(model: &mut Model, by: isize) {
-    let lanes = model.recording.stage.lanes();
+    let lanes = match model.ui.view {
+        View::Topology => view::entities(model),
+        _ => model.recording.stage.lanes().to_vec(),
+    };
     let at = model.cursor.entity.and_then(|entity| lanes.iter().position(|lane| *lane == entity));
     let to = match at {
         Some(at) => at.saturating_add_signed(by).min(lanes.len().saturating_sub(1)),

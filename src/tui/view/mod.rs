@@ -34,6 +34,7 @@ use super::stage::Entity;
 use super::theme::Role;
 use crate::kernel::Time;
 use paint::Paint;
+pub(super) use topology::entities;
 
 /// The smallest terminal in which the player can be used.
 pub(super) const SMALLEST: (u16, u16) = (60, 16);

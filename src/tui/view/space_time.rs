@@ -110,6 +110,10 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     for (y, at) in (list.y + 1..).zip(seen(model, list)) {
         let rows = model.rows();
         let follows = at > 0 && rows[at - 1].step() == rows[at].step();
+        let before = at.checked_sub(1).map(|at| rows[at]);
+        if before.is_some() && model.recording.index.idle_before(before, rows[at]) > 0 {
+            paint.sign(list.x + MARGIN - 1, y, paint.glyphs.dot, Role::Dim);
+        }
         row(model, paint, &lanes, list, y, rows[at], (at == place, follows));
     }
     if let Some(foot) = foot {
@@ -204,7 +208,7 @@ fn draw_sketch(model: &Model, paint: &mut Paint<'_>, lanes: &Lanes, y: u16, sket
     let after = lanes.x(to) + 2;
     let Some((from, sent)) = from else {
         paint.sign(lanes.x(to), y, paint.glyphs.of(sketch.state), sketch.state.role());
-        let text = [sketch.label.as_str(), sketch.tail].join(" ");
+        let text = [sketch.label.as_str(), sketch.tail.as_str()].join(" ");
         paint.text(after, y, lanes.right.saturating_sub(after), text.trim_end(), role);
         return;
     };
@@ -250,9 +254,14 @@ fn draw_sketch(model: &Model, paint: &mut Paint<'_>, lanes: &Lanes, y: u16, sket
         let next = if to + 1 < lanes.len() { lanes.x(to + 1) } else { lanes.right };
         let room = next.saturating_sub(after + 1);
         if sketch.tail.chars().count() as u16 <= room {
-            paint.text(after, y, room, sketch.tail, Role::Dim);
+            paint.text(after, y, room, &sketch.tail, Role::Dim);
         }
     }
+}
+
+/// Whether words are Kafka's: where there is RabbitMQ too, they are the general ones.
+fn is_kafka_only(model: &Model) -> bool {
+    model.recording.stage.has_kafka() && !model.recording.stage.has_rabbit()
 }
 
 /// The signs, and the cursor in words.
@@ -260,17 +269,19 @@ fn explain(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let glyphs = paint.glyphs;
     let x = area.x + 1;
     let width = area.width.saturating_sub(2);
+    let kafka = is_kafka_only(model);
     let states =
         [State::Step, State::Ready, State::Confirmed, State::Unacked, State::Acked, State::Effect];
     let mut at = paint.text(x, area.y + 1, 8, "Signs", Role::Dim) + 5;
     for state in states {
-        let text = format!("{} {}", glyphs.of(state), state.word());
+        let word = if kafka { state.kafka_word() } else { state.word() };
+        let text = format!("{} {word}", glyphs.of(state));
         at = paint.text(at, area.y + 1, area.right().saturating_sub(at), &text, state.role()) + 2;
     }
     let second = [
         (glyphs.crash, "crash", Role::Fault),
         (glyphs.down, "down", Role::Down),
-        (glyphs.discarded, "discarded", Role::Fault),
+        (glyphs.discarded, if kafka { "deleted" } else { "discarded" }, Role::Fault),
         (glyphs.lost, "lost, or broken here", Role::Violated),
         (glyphs.notice, "notice", Role::Fault),
     ];
@@ -280,6 +291,19 @@ fn explain(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         at = paint.text(at, area.y + 2, area.right().saturating_sub(at), &text, role) + 2;
     }
     let at = model.cursor.at;
+    let place = model.place();
+    let before = place.checked_sub(1).map(|place| model.rows()[place]);
+    let idle = match before {
+        Some(_) => model.recording.index.idle_before(before, at),
+        None => 0,
+    };
+    if idle > 0 {
+        let text = format!(
+            "{} before this event {idle} heartbeats and empty fetches are left out",
+            glyphs.dot
+        );
+        paint.text(x + 10, area.y + 3, width.saturating_sub(10), &text, Role::Dim);
+    }
     let told = story::whole_sentence(&model.recording, at);
     let lines = [
         ("Selected", format!("ev {}  {told}", at.step())),

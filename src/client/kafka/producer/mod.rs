@@ -33,7 +33,7 @@ use super::link::{Event, Link};
 use crate::client::{Again, Pacing};
 use crate::kafka::clients::Family;
 use crate::kernel::{Ctx, Input, Loss, Node, Span, Time};
-use crate::talk::kafka::{Answer, Record};
+use crate::talk::kafka::{Answer, ProducerIdentity, Record};
 use crate::talk::{ClientTimer, Constant, KafkaClientTimer, Mq, Note, Order, Timer};
 
 pub use config::{KafkaProducerConfig, OnFenced, Transactional};
@@ -160,6 +160,25 @@ impl KafkaProducer {
             }
             Sending::Calls(client) => client.len(),
         }
+    }
+
+    /// How many requests are under way to brokers.
+    pub fn in_flight(&self) -> usize {
+        let sends = |ask: &&Ask| matches!(ask, Ask::Produce(_) | Ask::Call { .. });
+        self.link.unanswered().filter(sends).count()
+    }
+
+    /// Its producer id and epoch, once it has one.
+    pub fn identity(&self) -> Option<ProducerIdentity> {
+        match &self.client {
+            Sending::Batching(client) => client.identity,
+            Sending::Calls(client) => client.identity,
+        }
+    }
+
+    /// How many records belong to the transaction that it has open; `None` when it has none.
+    pub fn in_transaction(&self) -> Option<usize> {
+        self.config.transaction.as_ref().and(self.txn.open())
     }
 
     /// The brokers that it is connected with.

@@ -44,6 +44,13 @@ enum Stage {
     Ended,
 }
 
+impl Txn {
+    /// How many records belong to it, if it was begun.
+    pub(super) fn open(&self) -> Option<usize> {
+        (!self.records.is_empty()).then_some(self.records.len())
+    }
+}
+
 impl KafkaProducer {
     /// Whether a transaction, if it sends in such, takes another record.
     pub(super) fn may_in_txn(&self) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::kafka::coordinate::Client;
 use crate::kafka::group::roster::Roster;
+use crate::kafka::view::MemberView;
 use crate::kernel::{NodeId, Span, Time};
 use crate::talk::Name;
 use crate::talk::kafka::{Code, GroupId, Protocol, Subscription, TopicId, TopicPartition};
@@ -21,6 +22,18 @@ pub enum State {
     CompletingRebalance,
     /// Everybody has an assignment.
     Stable,
+}
+
+impl State {
+    /// Its name, as Kafka's tools write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::Empty => "Empty",
+            State::PreparingRebalance => "PreparingRebalance",
+            State::CompletingRebalance => "CompletingRebalance",
+            State::Stable => "Stable",
+        }
+    }
 }
 
 /// A member.
@@ -95,6 +108,28 @@ impl ClassicGroup {
     /// Its generation.
     pub fn generation(&self) -> i32 {
         self.generation
+    }
+
+    /// The assignor that its members agreed on.
+    pub fn assignor(&self) -> Option<&Name> {
+        self.protocol.as_ref()
+    }
+
+    /// Its members as they can be seen from outside.
+    pub fn views(&self) -> impl Iterator<Item = MemberView> {
+        self.members.iter().map(|(_, it)| MemberView {
+            client: it.client,
+            state: match self.state {
+                State::PreparingRebalance if it.joining.is_some() => "joined",
+                State::PreparingRebalance => "must join",
+                State::CompletingRebalance if it.syncing.is_some() => "waits",
+                State::CompletingRebalance => "must sync",
+                State::Empty | State::Stable => "stable",
+            },
+            epoch: self.generation,
+            leads: self.is_leader(&it.id),
+            partitions: it.assignment.clone(),
+        })
     }
 
     /// Its members: id, client and partitions.

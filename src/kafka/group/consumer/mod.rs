@@ -27,6 +27,7 @@ use std::sync::Arc;
 use super::pen::Pen;
 use super::roster::Roster;
 use crate::kafka::coordinate::Desk;
+use crate::kafka::view::MemberView;
 use crate::kernel::{NodeId, Span, Time};
 use crate::talk::kafka::{Code, GroupId, TopicId, TopicPartition};
 use crate::talk::{KafkaTimer, Name};
@@ -110,6 +111,35 @@ impl ConsumerGroup {
     /// Whether it has no members.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// Its state, as Kafka's tools write it (`ConsumerGroupState`).
+    pub fn state_name(&self) -> &'static str {
+        let settled = |it: &Member| it.phase == Phase::Stable && it.epoch == self.target_epoch;
+        if self.members.is_empty() {
+            "Empty"
+        } else if self.epoch > self.target_epoch {
+            "Assigning"
+        } else if self.members.iter().all(|(_, it)| settled(it)) {
+            "Stable"
+        } else {
+            "Reconciling"
+        }
+    }
+
+    /// Its members as they can be seen from outside.
+    pub fn views(&self) -> impl Iterator<Item = MemberView> {
+        self.members.iter().map(|(_, it)| MemberView {
+            client: it.client,
+            state: match it.phase {
+                Phase::Stable => "stable",
+                Phase::Unrevoked => "must revoke",
+                Phase::Unreleased => "waits",
+            },
+            epoch: it.epoch,
+            leads: false,
+            partitions: it.assigned.iter().chain(&it.revoking).copied().collect(),
+        })
     }
 
     /// Its members: id, client, epoch, how far they are, and their partitions.

@@ -2,8 +2,8 @@
 
 use crate::kernel::{NodeId, Time};
 use crate::system::World;
-use crate::talk::kafka::{Answer, Api};
 use crate::talk::{Frame, MessageId, Method, Msg, StoreCommand, Stored};
+use crate::tui::packets::{Weight, packet};
 
 /// One packet that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) struct Flying {
 
 /// What a packet is, and which message it carries; `None` for what is only there to keep the
 /// connection alive.
-fn word(msg: Option<&Msg>) -> Option<(String, Option<MessageId>)> {
+fn word(msg: Option<&Msg>, to_broker: bool) -> Option<(String, Option<MessageId>)> {
     let plain = |word: &str| Some((word.to_owned(), None));
     let carries = |id: MessageId| Some((id.to_string(), Some(id)));
     match msg {
@@ -46,8 +46,7 @@ fn word(msg: Option<&Msg>) -> Option<(String, Option<MessageId>)> {
             _ => plain("set-up"),
         },
         Some(Msg::Cluster(_)) => plain("cluster"),
-        Some(Msg::KafkaRequest(request)) => plain(api(&request.api)?),
-        Some(Msg::KafkaResponse(response)) => plain(answer(&response.answer)?),
+        Some(Msg::KafkaRequest(_) | Msg::KafkaResponse(_)) => return kafka(msg?, to_broker),
         Some(Msg::Call { msg, .. }) => carries(*msg),
         Some(Msg::Store(call)) => {
             Some((format!("{} {}", command(call.command), call.msg), Some(call.msg)))
@@ -69,41 +68,10 @@ const fn command(command: StoreCommand) -> &'static str {
     }
 }
 
-/// What a Kafka request is about; `None` for what only keeps a membership or a replica alive.
-const fn api(api: &Api) -> Option<&'static str> {
-    Some(match api {
-        Api::Produce(_) => "produce",
-        Api::Fetch(fetch) if fetch.replica.is_some() => return None,
-        Api::Fetch(_) | Api::ShareFetch(_) => "fetch",
-        Api::OffsetCommit(_) | Api::TxnOffsetCommit(_) => "commit",
-        Api::JoinGroup(_) => "join",
-        Api::SyncGroup(_) => "sync",
-        Api::LeaveGroup(_) => "leave",
-        Api::ShareAcknowledge(_) => "acknowledge",
-        Api::EndTxn(_) => "end-txn",
-        Api::WriteTxnMarkers(_) => "markers",
-        Api::InitProducerId(_) => "init-producer",
-        Api::Heartbeat { .. } | Api::ConsumerGroupHeartbeat(_) | Api::ShareGroupHeartbeat(_) => {
-            return None;
-        }
-        _ => "ask",
-    })
-}
-
-/// What an answer is about; `None` for what brings nothing.
-fn answer(answer: &Answer) -> Option<&'static str> {
-    Some(match answer {
-        Answer::Produce(_) => "ack",
-        Answer::Fetch(fetched) if fetched.iter().all(|(_, it)| it.batches.is_empty()) => {
-            return None;
-        }
-        Answer::Fetch(_) | Answer::ShareFetch(_) => "records",
-        Answer::OffsetCommit(_) | Answer::TxnOffsetCommit(_) => "committed",
-        Answer::JoinGroup(_) => "joined",
-        Answer::SyncGroup(_) => "assignment",
-        Answer::Heartbeat(_) | Answer::ConsumerGroupHeartbeat(_) => return None,
-        _ => "answer",
-    })
+/// A packet of Kafka; `None` for what only keeps a membership or a replica alive.
+fn kafka(msg: &Msg, to_broker: bool) -> Option<(String, Option<MessageId>)> {
+    let packet = packet(msg, to_broker).filter(|it| it.weight > Weight::Idle)?;
+    Some((packet.label(), None))
 }
 
 /// Everything of interest that is under way, the next to arrive first.
@@ -111,7 +79,8 @@ pub(super) fn flying(world: &World) -> Vec<Flying> {
     let mut flying: Vec<Flying> = world
         .in_flight()
         .filter_map(|(link, due, msg)| {
-            let (word, msg) = word(msg)?;
+            let to_broker = world.node(link.to).as_kafka_broker().is_some();
+            let (word, msg) = word(msg, to_broker)?;
             Some(Flying { from: link.from, to: link.to, due, word, msg })
         })
         .collect();

@@ -79,8 +79,10 @@ impl Plan {
         let stage = &model.recording.stage;
         let columns = columns(area);
         let wanted = |wanted: &[Part]| -> Vec<Entity> {
-            let fits =
-                |entity: &Entity| stage.part_of(*entity).is_some_and(|part| wanted.contains(&part));
+            let ours = |entity: Entity| !matches!(entity, Entity::Node(id) if stage.is_kafka(id));
+            let fits = |entity: &Entity| {
+                ours(*entity) && stage.part_of(*entity).is_some_and(|part| wanted.contains(&part))
+            };
             stage.lanes().iter().copied().filter(fits).collect()
         };
         let producers = wanted(&[Part::Producer]);
@@ -107,7 +109,8 @@ fn exists(model: &Model, node: NodeId, entity: Entity) -> bool {
 /// Brokers share the middle; each queue has three lines, two or one.
 fn hosts(model: &Model, area: Rect, (x, width): (u16, u16), lowest: u16) -> Vec<Host> {
     let stage = &model.recording.stage;
-    let brokers: Vec<NodeId> = stage.nodes(Part::Broker).collect();
+    let brokers: Vec<NodeId> =
+        stage.nodes(Part::Broker).filter(|id| !stage.is_kafka(*id)).collect();
     let Some(count) = u16::try_from(brokers.len()).ok().filter(|count| *count > 0) else {
         return Vec::new();
     };

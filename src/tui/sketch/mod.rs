@@ -1,13 +1,15 @@
 //! One row of the story as a diagram shows it: where it happens, where it came from, its sign and
 //! a few words.
 
-use super::glyph::State;
-use super::index::{Index, Row};
-use super::stage::{Entity, Stage, queue_of};
+pub(super) mod kafka;
+
 use crate::check::Role as Part;
 use crate::kernel::run::Noted;
 use crate::kernel::{Fault, History, NodeId, Step, StepNo};
 use crate::talk::{Fate, MessageId, Mq, Note, RabbitTimer, Returned, Settle, Timer};
+use crate::tui::glyph::State;
+use crate::tui::index::{Index, Row};
+use crate::tui::stage::{Entity, Stage, queue_of};
 
 /// One row of a diagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub(super) struct Sketch {
     /// A few words, without the names of the places.
     pub label: String,
     /// What may be said besides, where there is room.
-    pub tail: &'static str,
+    pub tail: String,
     /// Which message it is about.
     pub msg: Option<MessageId>,
 }
@@ -51,15 +53,34 @@ pub(super) fn sketch(
 ) -> Option<Sketch> {
     match row.note() {
         Some(place) => of_note(history, index, stage, place),
-        None => of_step(history, stage, row.step()),
+        None => of_step(history, index, stage, row.step()),
     }
 }
 
-fn of_step(history: &History<Mq>, stage: &Stage, no: StepNo) -> Option<Sketch> {
+fn of_step(history: &History<Mq>, index: &Index, stage: &Stage, no: StepNo) -> Option<Sketch> {
     let taken = history.step(no)?;
-    let plain =
-        |at, state, label: String| Sketch { at, state, from: None, label, tail: "", msg: None };
+    let plain = |at, state, label: String| Sketch {
+        at,
+        state,
+        from: None,
+        label,
+        tail: String::new(),
+        msg: None,
+    };
     Some(match &taken.step {
+        Step::Deliver(link) if let Some(packet) = index.packets().get(no) => {
+            let state = if packet.code.is_some() { State::Notice } else { State::Step };
+            let tail = match packet.at {
+                Some((at, 0)) => stage.names().cast().partition(at),
+                Some((at, more)) => format!("{} +{more}", stage.names().cast().partition(at)),
+                None => String::new(),
+            };
+            Sketch {
+                from: Some((stage.lane(link.from), State::Step)),
+                tail,
+                ..plain(stage.lane(link.to), state, packet.label())
+            }
+        }
         Step::Deliver(link) => Sketch {
             from: Some((stage.lane(link.from), State::Step)),
             ..plain(stage.lane(link.to), State::Step, "frame".to_owned())
@@ -117,6 +138,7 @@ fn fault_words(fault: &Fault<Mq>, stage: &Stage) -> (State, String) {
             Order::Outage(false) => (State::Step, "outage over".to_owned()),
             Order::Join => (State::Step, "join".to_owned()),
             Order::Leave => (State::Notice, "leave".to_owned()),
+            Order::Kafka(order) => (State::Notice, kafka::order(*order).to_owned()),
             _ => (State::Notice, "order".to_owned()),
         },
     }
@@ -127,6 +149,9 @@ fn of_note(history: &History<Mq>, index: &Index, stage: &Stage, place: usize) ->
     let taken = history.step(noted.step);
     let msg = noted.note.msg();
     let at = stage.place(noted.node, &noted.note);
+    if stage.is_kafka(noted.node) && !matches!(at, Entity::Service(_)) {
+        return Some(of_kafka(history, index, stage, place, noted));
+    }
     let (state, label) = words(history, index, stage, place);
     let sent = || match taken.map(|taken| (&taken.step, taken.cause)) {
         _ if matches!(at, Entity::Service(_)) => Some((Entity::Node(noted.node), State::Effect)),
@@ -140,12 +165,70 @@ fn of_note(history: &History<Mq>, index: &Index, stage: &Stage, place: usize) ->
     };
     let from = dead_letter(&noted.note)
         .or_else(|| if returned_by_loss(&noted.note) { None } else { sent() });
-    let tail = match noted.note {
+    let again = match noted.note {
         Note::Received { redelivered: true, .. } => "redelivered",
         Note::Started { msg, .. } if delivery_number(history, index, msg, place) > 1 => "again",
         _ => "",
     };
-    Some(Sketch { at, state, from: from.filter(|(from, _)| *from != at), label, tail, msg })
+    let from = from.filter(|(from, _)| *from != at);
+    Some(Sketch { at, state, from, label, tail: again.to_owned(), msg })
+}
+
+/// A note of one of Kafka's nodes. The first one of a step stands for the packet that arrived in it,
+/// and has its arrow; a note that goes for several messages says so.
+fn of_kafka(
+    history: &History<Mq>,
+    index: &Index,
+    stage: &Stage,
+    place: usize,
+    noted: &Noted<Note>,
+) -> Sketch {
+    let at = stage.lane(noted.node);
+    let msg = noted.note.msg();
+    let (state, mut label, mut tail) = match &noted.note {
+        Note::Kafka(note) => kafka::words(stage, note),
+        Note::Started { msg, attempt } => {
+            (State::Unacked, format!("handle {msg}"), again(*attempt))
+        }
+        Note::Confirmed { msg } => (State::Confirmed, format!("ack {msg}"), String::new()),
+        Note::Unknown { msg } => (State::Unknown, format!("{msg} unknown"), String::new()),
+        _ => {
+            let (state, label) = words(history, index, stage, place);
+            (state, label, String::new())
+        }
+    };
+    let more = index.folded_after(place);
+    if more > 0 {
+        label.push_str(&format!(" +{more}"));
+    }
+    let packet = index.packets().get(noted.step);
+    let arrived = index.begins_step(noted.step, place).then(|| history.step(noted.step)).flatten();
+    let from = match arrived.map(|taken| &taken.step) {
+        Some(Step::Deliver(link))
+            if arrives(&noted.note) && kafka::is_told(&noted.note, packet) =>
+        {
+            Some(stage.lane(link.from))
+        }
+        _ => None,
+    };
+    if let (Some(_), Note::Kafka(note)) = (from, &noted.note)
+        && kafka::wants_packet(note)
+        && let Some(packet) = packet
+    {
+        tail = if tail.is_empty() { label } else { format!("{label}, {tail}") };
+        label = packet.label();
+    }
+    let sent = match noted.note {
+        Note::Confirmed { .. } => State::Confirmed,
+        _ => State::Step,
+    };
+    let from = from.filter(|from| *from != at).map(|from| (from, sent));
+    Sketch { at, state, from, label, tail, msg }
+}
+
+/// Which attempt it is, unless it is the first.
+fn again(attempt: u16) -> String {
+    if attempt > 1 { format!("attempt {attempt}") } else { String::new() }
 }
 
 /// Who made the call that a service finishes in a step, and in which step.
