@@ -1,10 +1,13 @@
 //! What the player looks up in a recorded run, gathered once when it is opened, so that no frame
 //! ever walks through the whole history.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::packets::{Packets, Weight};
 use super::sketch::{call_of, kafka};
 use super::stage::Stage;
 use crate::kernel::{Fault, Health, History, NodeId, Step, StepNo, Time};
+use crate::talk::kafka::{GroupId, Moved, Offset, TopicPartition};
 use crate::talk::{KafkaNote, MessageId, Mq, Note, Timer};
 
 /// One line of the story: a note, or a step as such. Rows are in the order in which things
@@ -121,6 +124,10 @@ pub struct Index {
     effects: Vec<Vec<Row>>,
     /// For every note of Kafka's nodes, whether the one before it stands for it as well.
     folded: Vec<bool>,
+    /// What is told of each partition of a user's topic without naming a message.
+    of_partitions: BTreeMap<TopicPartition, Vec<Row>>,
+    /// Partitions that lost records: deleted, truncated, or with another leader.
+    losing: BTreeSet<TopicPartition>,
     packets: Packets,
     end: Time,
 }
@@ -130,11 +137,12 @@ impl Index {
     pub fn new(history: &History<Mq>, stage: &Stage, packets: Packets) -> Index {
         let health = vec![vec![(0, Health::Up)]; stage.len()];
         let mut index = Index { health, packets, ..Index::default() };
+        index.gather_partitions(history, stage);
         index.gather_folds(history, stage);
         index.gather_rows(history, stage);
         index.gather_messages(history);
         index.gather_faults(history);
-        index.gather_counts(history);
+        index.gather_counts(history, stage);
         index
     }
 
@@ -145,6 +153,17 @@ impl Index {
             Detail::Notes => &self.notes,
             Detail::Steps => &self.steps,
         }
+    }
+
+    /// What is told of a partition after a row.
+    pub(super) fn of_partition(&self, at: TopicPartition, after: Row) -> &[Row] {
+        let rows = self.of_partitions.get(&at).map_or(&[][..], Vec::as_slice);
+        &rows[rows.partition_point(|row| *row <= after)..]
+    }
+
+    /// Whether a partition ever loses records in this run.
+    pub(super) fn loses(&self, at: TopicPartition) -> bool {
+        self.losing.contains(&at)
     }
 
     /// What Kafka's packets said.
@@ -228,6 +247,27 @@ impl Index {
     pub fn effects(&self, service: u16, upto: Row) -> usize {
         let rows = self.effects.get(usize::from(service));
         rows.map_or(0, |rows| rows.partition_point(|row| *row <= upto))
+    }
+
+    fn gather_partitions(&mut self, history: &History<Mq>, stage: &Stage) {
+        for (place, noted) in history.notes().iter().enumerate() {
+            let Note::Kafka(note) = &noted.note else { continue };
+            let Some(at) = note.at().filter(|at| !stage.is_internal(*at)) else { continue };
+            match note {
+                KafkaNote::LogStart { .. }
+                | KafkaNote::Truncated { .. }
+                | KafkaNote::LeaderElected { .. } => {
+                    self.losing.insert(at);
+                }
+                KafkaNote::Replicated { .. }
+                | KafkaNote::HighWatermark { .. }
+                | KafkaNote::OffsetCommitted { .. }
+                | KafkaNote::TxnRecords { .. }
+                | KafkaNote::TxnMarker { .. } => {}
+                _ => continue,
+            }
+            self.of_partitions.entry(at).or_default().push(Row::of_note(noted.step, place));
+        }
     }
 
     fn gather_folds(&mut self, history: &History<Mq>, stage: &Stage) {
@@ -360,9 +400,10 @@ impl Index {
         }
     }
 
-    fn gather_counts(&mut self, history: &History<Mq>) {
+    fn gather_counts(&mut self, history: &History<Mq>, stage: &Stage) {
         self.depth = vec![0; BUCKETS];
         let mut depth = 0u32;
+        let mut lag = Lag::default();
         let mut bucket = 0;
         for (place, noted) in history.notes().iter().enumerate() {
             let now = self.bucket(noted.at);
@@ -376,6 +417,9 @@ impl Index {
                 | Note::Discarded { .. }
                 | Note::Lost { .. }
                 | Note::Pushed { no_ack: true, .. } => depth = depth.saturating_sub(1),
+                Note::Kafka(note) if !note.at().is_some_and(|at| stage.is_internal(at)) => {
+                    depth = (i64::from(depth) + lag.change(&note)).max(0) as u32;
+                }
                 Note::Effect { service, .. } => {
                     let service = usize::from(service);
                     if self.effects.len() <= service {
@@ -392,6 +436,37 @@ impl Index {
 
     fn bucket(&self, at: Time) -> usize {
         scale(at, self.end, BUCKETS)
+    }
+}
+
+/// How many records groups have not committed.
+#[derive(Default)]
+struct Lag {
+    ends: BTreeMap<TopicPartition, Offset>,
+    /// How far each group is.
+    groups: BTreeMap<(TopicPartition, GroupId), Offset>,
+}
+
+impl Lag {
+    /// By how much the lag of all groups grows.
+    fn change(&mut self, note: &KafkaNote) -> i64 {
+        match *note {
+            KafkaNote::Appended { at, offset, .. } => {
+                let end = self.ends.entry(at).or_default();
+                let grows = (offset + 1).saturating_sub(*end);
+                *end = (*end).max(offset + 1);
+                let of_partition = (at, GroupId(0))..=(at, GroupId(u16::MAX));
+                grows as i64 * self.groups.range(of_partition).count() as i64
+            }
+            KafkaNote::OffsetCommitted { group, at, offset, .. }
+            | KafkaNote::PositionMoved { group, at, offset, why: Moved::Nothing } => {
+                let end = self.ends.get(&at).copied().unwrap_or(0);
+                let lag = |offset: Offset| end.saturating_sub(offset) as i64;
+                let before = self.groups.insert((at, group), offset);
+                lag(offset) - before.map_or(0, lag)
+            }
+            _ => 0,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who takes part in a run, and in which lane each of them is drawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::Role as Part;
 use crate::kernel::{History, NodeId, Step, StepNo};
@@ -40,6 +40,8 @@ pub struct Stage {
     leaders: Vec<(StepNo, QueueId, NodeId)>,
     /// For every node, whether it belongs to Kafka.
     kafka: Vec<bool>,
+    /// How many nodes ever told that they have a partition.
+    replicas: usize,
     /// The partitions of users' topics that anything ever happened in, with their names.
     partitions: BTreeMap<TopicPartition, String>,
 }
@@ -89,6 +91,12 @@ impl Stage {
             }
         }
         stage.arrange(&broker_speaks);
+        let copies = |noted: &crate::kernel::run::Noted<Note>| match noted.note {
+            Note::Kafka(crate::talk::KafkaNote::Replicated { .. }) => Some(noted.node),
+            _ => None,
+        };
+        let replicas: BTreeSet<NodeId> = history.notes().iter().filter_map(copies).collect();
+        stage.replicas = replicas.len();
         let mut notes: BTreeMap<Entity, usize> = BTreeMap::new();
         for noted in history.notes() {
             *notes.entry(stage.place(noted.node, &noted.note)).or_default() += 1;
@@ -205,6 +213,11 @@ impl Stage {
     /// Whether there are nodes of Kafka.
     pub fn has_kafka(&self) -> bool {
         self.kafka.contains(&true)
+    }
+
+    /// How many of Kafka's brokers ever had a copy of anything.
+    pub fn brokers_of_kafka(&self) -> usize {
+        self.replicas
     }
 
     /// Whether there are RabbitMQ's nodes.

@@ -1,5 +1,6 @@
 //! Sentences about the cursor: the event, what caused it, what is known of its message.
 
+use super::facts::{self, kafka::Station};
 use super::glyph::Glyphs;
 use super::index::{Detail, Row};
 use super::model::Model;
@@ -32,6 +33,25 @@ pub(super) fn whole_sentence(recording: &Recording, row: Row) -> String {
         Some(noted) => narrate::note(recording.stage.names(), noted),
         None => sentence(recording, row),
     }
+}
+
+/// The rows of a message's journey: those that name it, and what happens to its records in Kafka's
+/// logs because of where they lie.
+pub(super) fn journey(recording: &Recording, msg: MessageId) -> Vec<Row> {
+    let mut rows = recording.index.message(msg).to_vec();
+    rows.extend(stations(recording, msg).iter().map(|(row, _)| *row));
+    rows.sort_unstable();
+    rows.dedup();
+    rows
+}
+
+/// What happens to the records of a message in Kafka's logs, in the whole run.
+pub(super) fn stations(recording: &Recording, msg: MessageId) -> Vec<(Row, Station)> {
+    if !recording.stage.has_kafka() {
+        return Vec::new();
+    }
+    let records = facts::kafka::records(recording, msg, Row::end_of_step(recording.len()));
+    records.into_iter().flat_map(|record| record.stations).collect()
 }
 
 /// What the run says about a guarantee, in a sentence.

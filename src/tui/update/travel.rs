@@ -105,7 +105,7 @@ pub(super) fn next_violation(model: &mut Model) {
 pub(in crate::tui) fn rows_of_message(model: &Model, msg: MessageId) -> Vec<Row> {
     let rows = model.recording.index.message(msg);
     if model.ui.view == View::Journey {
-        return rows.to_vec();
+        return story::journey(&model.recording, msg);
     }
     let shown = model.recording.index.rows(model.ui.detail);
     let index = &model.recording.index;

@@ -3,10 +3,13 @@
 use ratatui::layout::Rect;
 
 use super::paint::{Paint, window};
-use crate::talk::MessageId;
+use crate::talk::{MessageId, Note};
 use crate::tui::facts::Facts;
+use crate::tui::facts::kafka::{self as facts, Station};
+use crate::tui::glyph::State;
 use crate::tui::index::Row;
 use crate::tui::model::Model;
+use crate::tui::stage::Entity;
 use crate::tui::story;
 use crate::tui::theme::Role;
 use crate::tui::update::rows_of_message;
@@ -53,14 +56,26 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let facts = Facts::as_of(recording, msg, model.cursor.at);
     let state = facts.state();
     let x = paint.text(area.x + 1, area.y, 12, &format!("{msg}"), Role::Message);
-    let sign = format!("{} {}", paint.glyphs.of(state), state.word());
-    let x = paint.text(x + 2, area.y, 14, &sign, state.role());
-    let more = format!(
-        "published {}   delivered {}   returned {}   failed {}   effects {}",
-        facts.published.0, facts.pushed, facts.requeued, facts.failed, facts.effects
-    );
+    let sign = format!("{} {}", paint.glyphs.of(state), facts.word());
+    let x = paint.text(x + 2, area.y, 22, &sign, state.role());
+    let more = if facts.records.is_empty() {
+        format!(
+            "published {}   delivered {}   returned {}   failed {}   effects {}",
+            facts.published.0, facts.pushed, facts.requeued, facts.failed, facts.effects
+        )
+    } else {
+        format!(
+            "published {}   in logs {}   polled {}   failed {}   effects {}",
+            facts.published.0,
+            facts.records.len(),
+            facts.pushed,
+            facts.failed,
+            facts.effects
+        )
+    };
     paint.text(x + 3, area.y, area.right().saturating_sub(x + 4), &more, Role::Text);
     paint.text(area.x + 1, area.y + 1, area.width, "     ev      t(s)    after  where", Role::Dim);
+    let stations = story::stations(recording, msg);
     let (rows, place) = rows(model, msg);
     for (y, at) in (area.y + HEAD..).zip(seen(rows.len(), place, area)) {
         let row = rows[at];
@@ -74,7 +89,11 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             format!("{:>7} {:>9} {:>8}", row.step(), seconds.trim_end_matches(" s"), after);
         let future = row > model.cursor.at;
         paint.text(area.x + 1, y, 27, &number, Role::Dim);
-        if let Some(sketch) = story::drawn(recording, row) {
+        let station = stations.iter().find(|(its, _)| *its == row).map(|(_, station)| *station);
+        if let Some(station) = station {
+            let line = Rect { x: area.x + 28, y, width: area.width.saturating_sub(28), height: 1 };
+            kafka_line(model, paint, line, (row, station), handled_before(model, msg, row));
+        } else if let Some(sketch) = story::drawn(recording, row) {
             let x = area.x + 28;
             let name = recording.stage.name(sketch.at);
             paint.name(x, y, 13, name, if future { Role::Dim } else { Role::Title });
@@ -88,6 +107,53 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             paint.select(area.x + 1, y, area.width.saturating_sub(1));
         }
     }
+}
+
+/// Whether somebody had handled a message before a row.
+fn handled_before(model: &Model, msg: MessageId, row: Row) -> bool {
+    let notes = model.recording.history().notes();
+    let before = model.recording.index.message(msg).iter().take_while(|its| **its < row);
+    before.filter_map(|its| notes.get(its.note()?)).any(|noted| {
+        matches!(
+            noted.note,
+            Note::Started { .. }
+                | Note::Effect { .. }
+                | Note::Deduplicated { .. }
+                | Note::Parked { .. }
+                | Note::Retried { .. }
+        )
+    })
+}
+
+/// What happens to a record because of where it lies.
+fn kafka_line(
+    model: &Model,
+    paint: &mut Paint<'_>,
+    line: Rect,
+    (row, station): (Row, Station),
+    handled: bool,
+) {
+    let recording = &model.recording;
+    let future = row > model.cursor.at;
+    let node = row.note().and_then(|place| recording.history().notes().get(place));
+    let name = node.map_or("?", |noted| recording.stage.name(Entity::Node(noted.node)));
+    let state = match station {
+        Station::Copied(_) => State::Ready,
+        Station::Passed(_) => State::Confirmed,
+        Station::Ended { commit: true } | Station::Committed { .. } => State::Acked,
+        Station::Ended { commit: false } | Station::Deleted(_) => State::Discarded,
+        Station::LeftBehind(_) | Station::Cut { .. } => State::Lost,
+    };
+    paint.name(line.x, line.y, 13, name, if future { Role::Dim } else { Role::Title });
+    paint.sign(line.x + 14, line.y, paint.glyphs.of(state), state.role());
+    let text = facts::words(recording, station, handled);
+    let role = match station {
+        _ if future => Role::Dim,
+        Station::LeftBehind(_) | Station::Cut { .. } => Role::Violated,
+        Station::Committed { .. } if !handled => Role::Violated,
+        _ => Role::Text,
+    };
+    paint.text(line.x + 16, line.y, line.width.saturating_sub(17), &text, role);
 }
 
 /// A duration with three digits at most: `1.2ms`, `20ms`, `3.5s`.

@@ -43,6 +43,8 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect, framed: boo
     let track = track(area, framed);
     let speed = format!("{}/s", model.ui.speed);
     let sign = if model.ui.playing { glyphs.play } else { glyphs.pause };
+    let kafka_only = recording.stage.has_kafka() && !recording.stage.has_rabbit();
+    let what = if kafka_only { "lag  " } else { "depth" };
     if framed {
         let title = format!("Timeline  0.000 {} {end}", glyphs.across);
         let inside = paint.frame(area, &title, "");
@@ -50,7 +52,8 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect, framed: boo
         paint.sign(x + 1, inside.y, sign, Role::Title);
         let x = paint.text(x + 3, inside.y, 8, "> >|]", Role::Dim);
         paint.text(x + 1, inside.y, 6, &speed, Role::Text);
-        let legend = format!("depth {}{}  marks", glyphs.bars[0], glyphs.bars[5]);
+        let legend = format!("{} {}{}  marks", what, glyphs.bars[0], glyphs.bars[5]);
+
         paint.text(inside.x + 1, inside.y + 1, 17, &legend, Role::Dim);
     } else {
         paint.rule(area, area.y.saturating_sub(1));

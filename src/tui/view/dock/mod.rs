@@ -1,13 +1,15 @@
 //! Beside the view: the message under the cursor, and the verdicts so far. Where there is less
 //! room, three lines below it.
 
+mod kafka;
+
 use ratatui::layout::Rect;
 
 use super::paint::Paint;
 use crate::kernel::{StepNo, Time};
 use crate::tui::facts::Facts;
 use crate::tui::glyph::{Glyphs, State};
-use crate::tui::model::Model;
+use crate::tui::model::{Model, View};
 use crate::tui::stage::Entity;
 use crate::tui::story;
 use crate::tui::theme::Role;
@@ -33,6 +35,15 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 }
 
 fn inspector(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    if model.ui.view == View::Topology
+        && let Some(entity) = model.cursor.entity
+        && let Some(about) = kafka::about(model, entity)
+    {
+        let title = model.recording.stage.name(entity);
+        let inside = paint.frame(area, title, "esc lets go");
+        list(paint, inside, &about);
+        return;
+    }
     let Some(msg) = model.message() else {
         let inside = paint.frame(area, "Event", "m message");
         let text = story::whole_sentence(&model.recording, model.cursor.at);
@@ -46,10 +57,21 @@ fn inspector(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let pinned = if model.cursor.msg.is_some() { "following, esc lets go" } else { "m follow" };
     let inside = paint.frame(area, &format!("Message {msg}"), pinned);
     let facts = Facts::as_of(&model.recording, msg, model.cursor.at);
+    let about = match facts.records.is_empty() {
+        true => rows(model, &facts),
+        false => kafka::rows(model, &facts),
+    };
+    list(paint, inside, &about);
+}
+
+/// What is to be said about something: a word, what it says, how it is drawn.
+type Fact = (&'static str, String, Role);
+
+fn list(paint: &mut Paint<'_>, inside: Rect, about: &[Fact]) {
     let (x, width) = (inside.x + 1, inside.width.saturating_sub(2));
-    for (y, (what, says, role)) in (inside.y..inside.bottom()).zip(rows(model, &facts)) {
+    for (y, (what, says, role)) in (inside.y..inside.bottom()).zip(about) {
         paint.text(x, y, 11, what, Role::Dim);
-        paint.text(x + 11, y, width.saturating_sub(11), &says, role);
+        paint.text(x + 11, y, width.saturating_sub(11), says, *role);
     }
 }
 
@@ -57,7 +79,7 @@ fn when(at: Option<(StepNo, Time)>) -> String {
     at.map_or_else(|| "not yet".to_owned(), |(no, at)| format!("ev {no}   {at}"))
 }
 
-fn rows(model: &Model, facts: &Facts) -> Vec<(&'static str, String, Role)> {
+fn rows(model: &Model, facts: &Facts) -> Vec<Fact> {
     let name = |entity| model.recording.stage.name(entity);
     let glyphs = model.ui.charset.glyphs();
     let mut published = when(facts.published.1);
@@ -163,9 +185,13 @@ pub(super) fn strip(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         let facts = Facts::as_of(&model.recording, msg, model.cursor.at);
         let x = paint.text(area.x + 1, area.y + 2, 10, &format!("{msg}:"), Role::Message);
         let state = facts.state();
-        let text = format!("{} {}", paint.glyphs.of(state), state.word());
-        let x = paint.text(x + 1, area.y + 2, 14, &text, state.role());
+        let text = format!("{} {}", paint.glyphs.of(state), facts.word());
+        let x = paint.text(x + 1, area.y + 2, 22, &text, state.role());
         let mut parts = Vec::new();
+        if let Some(record) = facts.records.last() {
+            let at = model.recording.stage.name(Entity::Partition(record.at));
+            parts.push(format!("{at} @{}", record.offset));
+        }
         if let Some((at, _)) = facts.published.1 {
             parts.push(format!("published {at}"));
         }
@@ -174,7 +200,8 @@ pub(super) fn strip(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             None if facts.unknown => parts.push("producer cannot know".to_owned()),
             None => {}
         }
-        parts.push(format!("delivered {}x", facts.pushed));
+        let word = if facts.records.is_empty() { "delivered" } else { "polled" };
+        parts.push(format!("{word} {}x", facts.pushed));
         parts.push(format!("effects {}", facts.effects));
         let text = parts.join(", ");
         paint.text(x + 2, area.y + 2, area.right().saturating_sub(x + 3), &text, Role::Text);

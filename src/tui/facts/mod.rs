@@ -1,10 +1,12 @@
 //! What has become of one message, as of a row.
 
-use super::glyph::State;
-use super::index::Row;
-use super::recording::Recording;
+pub(super) mod kafka;
+
 use crate::kernel::{NodeId, StepNo, Time};
-use crate::talk::{Fate, MessageId, Note, QueueId};
+use crate::talk::{Fate, KafkaNote, MessageId, Note, QueueId};
+use crate::tui::glyph::State;
+use crate::tui::index::Row;
+use crate::tui::recording::Recording;
 
 /// A message at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub(super) struct Facts {
     pub copies: Vec<(QueueId, Option<NodeId>)>,
     /// How it left its queues, last.
     pub end: Option<(State, StepNo)>,
+    /// Its records in logs of Kafka, the last one last.
+    pub records: Vec<kafka::Record>,
 }
 
 impl Facts {
@@ -45,6 +49,9 @@ impl Facts {
             if let Some(noted) = row.note().and_then(|place| notes.get(place)) {
                 facts.learn(&noted.note, (noted.step, noted.at));
             }
+        }
+        if recording.stage.has_kafka() {
+            facts.records = kafka::records(recording, msg, upto);
         }
         facts
     }
@@ -88,6 +95,7 @@ impl Facts {
             Note::Unroutable { .. } | Note::Overflowed { .. } => {
                 self.end = Some((State::Lost, at.0));
             }
+            Note::Kafka(KafkaNote::Polled { .. } | KafkaNote::Acquired { .. }) => self.pushed += 1,
             Note::Failed { .. } => self.failed += 1,
             Note::Effect { .. } => self.effects += 1,
             _ => {}
@@ -113,12 +121,45 @@ impl Facts {
 
     /// The state of the message as a whole, in one sign and one word.
     pub(super) fn state(&self) -> State {
+        // where it was in a queue and in a log, the queue came last: a bridge leads that way
+        if let Some(record) = self.records.last().filter(|_| self.copies.is_empty()) {
+            return self.state_of(record);
+        }
         match (self.copies.last(), self.end) {
             (Some((_, Some(_))), _) => State::Unacked,
             (Some((_, None)), _) => State::Ready,
             (None, Some((end, _))) => end,
             (None, None) if self.published.0 > 0 => State::Flight,
             (None, None) => State::Step,
+        }
+    }
+
+    /// The word for its state.
+    pub(super) fn word(&self) -> &'static str {
+        match self.state() {
+            state if self.records.is_empty() => state.word(),
+            State::Confirmed => "below high watermark",
+            state => state.kafka_word(),
+        }
+    }
+
+    fn state_of(&self, record: &kafka::Record) -> State {
+        use kafka::Station;
+        match record.gone() {
+            Some((_, Station::LeftBehind(_))) => return State::Lost,
+            Some(_) => return State::Discarded,
+            None => {}
+        }
+        if record.compacted {
+            State::Discarded
+        } else if record.committed().next().is_some() {
+            State::Acked
+        } else if self.pushed > 0 {
+            State::Unacked
+        } else if record.passed().is_some() {
+            State::Confirmed
+        } else {
+            State::Ready
         }
     }
 }
