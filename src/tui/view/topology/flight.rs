@@ -46,7 +46,7 @@ fn word(msg: Option<&Msg>, to_broker: bool) -> Option<(String, Option<MessageId>
             _ => plain("set-up"),
         },
         Some(Msg::Cluster(_)) => plain("cluster"),
-        Some(Msg::KafkaRequest(_) | Msg::KafkaResponse(_)) => return kafka(msg?, to_broker),
+        Some(Msg::KafkaRequest(_) | Msg::KafkaResponse(_)) => kafka(msg?, to_broker),
         Some(Msg::Call { msg, .. }) => carries(*msg),
         Some(Msg::Store(call)) => {
             Some((format!("{} {}", command(call.command), call.msg), Some(call.msg)))
