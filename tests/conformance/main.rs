@@ -249,9 +249,10 @@ fn corrupted_vectors(played: &[Played]) -> Vec<CorruptedVector> {
     let mut judged = Vec::new();
     for it in played.iter().filter(|it| it.outcome.is_reproduced()) {
         let Fact::Vector(form, vector) = &it.fact else { continue };
-        let Some(kafka::Corrupted { vector, what }) = form.corrupt(vector) else { continue };
-        let accepted = form.judge(&vector).is_reproduced();
-        judged.push(CorruptedVector { name: it.name(), what, accepted });
+        for kafka::Corrupted { vector, what } in form.corruptions(vector) {
+            let accepted = form.judge(&vector).is_reproduced();
+            judged.push(CorruptedVector { name: it.name(), what, accepted });
+        }
     }
     judged
 }

@@ -83,6 +83,8 @@ pub enum Assignor {
     Sticky,
     /// `CooperativeStickyAssignor` of the Java client.
     CooperativeSticky,
+    /// `cooperative-sticky` of librdkafka.
+    LibrdkafkaSticky,
     /// `RoundRobinAssigner` of KafkaJS.
     KafkaJs,
     /// `UniformAssignor` of the broker (KIP-848).
@@ -99,7 +101,7 @@ impl Assignor {
             Assignor::Range | Assignor::BrokerRange => "range",
             Assignor::RoundRobin => "roundrobin",
             Assignor::Sticky => "sticky",
-            Assignor::CooperativeSticky => "cooperative-sticky",
+            Assignor::CooperativeSticky | Assignor::LibrdkafkaSticky => "cooperative-sticky",
             Assignor::KafkaJs => "RoundRobinAssigner",
             Assignor::Uniform => "uniform",
         }
@@ -112,6 +114,7 @@ impl Assignor {
             Assignor::RoundRobin => round_robin::assign(group),
             Assignor::Sticky => sticky::assign(group),
             Assignor::CooperativeSticky => sticky::assign_cooperatively(group),
+            Assignor::LibrdkafkaSticky => sticky::assign_as_librdkafka(group),
             Assignor::KafkaJs => kafkajs::assign(group),
             Assignor::Uniform => uniform::assign(group),
             Assignor::BrokerRange => range::assign_on_broker(group),

@@ -7,6 +7,7 @@
 mod assignors;
 mod defaults;
 mod partitioners;
+mod replay;
 
 use std::fmt;
 
@@ -44,15 +45,21 @@ pub trait Form: Sync {
     /// The same with one fact changed, so that the model must not return it. `None` where it holds
     /// no fact.
     fn corrupt(&self, vector: &Vector) -> Option<Corrupted>;
+
+    /// All the changes that are tried; more than one where it holds many facts.
+    fn corruptions(&self, vector: &Vector) -> Vec<Corrupted> {
+        self.corrupt(vector).into_iter().collect()
+    }
 }
 
 /// All forms. The first that fits is taken.
-const FORMS: [&dyn Form; 5] = [
+const FORMS: [&dyn Form; 6] = [
     &assignors::Java,
     &assignors::Chains,
     &assignors::KafkaJs,
     &partitioners::Partitioners,
     &defaults::Defaults,
+    &replay::Traces,
 ];
 
 /// The form of a file, if it is a file of Kafka vectors.

@@ -48,7 +48,10 @@ impl<H: Handler> KafkaConsumer<H> {
                 return;
             }
         }
-        let owned: Vec<TopicPartition> = self.places.iter().map(|place| place.at).collect();
+        let owned: Vec<TopicPartition> = match &self.member.told {
+            Some(told) if self.member.halfway => told.clone(),
+            _ => self.places.iter().map(|place| place.at).collect(),
+        };
         let mut beat = self.unchanged();
         if joins {
             beat.rebalance_timeout = Some(self.config.max_poll_interval);
@@ -84,7 +87,8 @@ impl<H: Handler> KafkaConsumer<H> {
                 }
                 ctx.arm(Timer::KafkaClient(KafkaClientTimer::Heartbeat), answer.interval);
                 let told = self.member.told.iter().flatten().copied();
-                if !told.eq(self.places.iter().map(|place| place.at)) {
+                let owned = self.places.iter().map(|place| place.at);
+                if !self.member.halfway && !told.eq(owned) {
                     self.beat_848(ctx); // it has changed while the heartbeat was on its way
                 }
             }

@@ -8,7 +8,7 @@ use super::{GroupProtocol, KafkaConsumer};
 use crate::client::handler::Handler;
 use crate::client::kafka::link::{Coordinated, Lane};
 use crate::kafka::assign::{self, Assignor};
-use crate::kafka::clients::Heartbeats;
+use crate::kafka::clients::{Family, Heartbeats};
 use crate::kernel::{Ctx, NodeId, Span, Time};
 use crate::talk::kafka::{
     Api, Code, ConsumerBeat, Join, Joined, Leave, Protocol, Subscription, Sync, TopicPartition,
@@ -75,6 +75,8 @@ pub struct Member {
     /// KIP-848: how long it waits between heartbeats; what it told the coordinator that it owns.
     pub(super) interval: Span,
     pub(super) told: Option<Vec<TopicPartition>>,
+    /// KIP-848, librdkafka: the application was told what it gives up, and not yet what it gets.
+    pub(super) halfway: bool,
     /// How many ids it made for itself.
     pub(super) ids: u32,
 }
@@ -97,6 +99,7 @@ impl Default for Member {
             beating: false,
             interval: Span::ZERO,
             told: None,
+            halfway: false,
             ids: 0,
         }
     }
@@ -135,7 +138,7 @@ impl Member {
         self.phase = Phase::Out;
         self.told = None;
         self.target = None;
-        (self.lost, self.rejoin, self.beating) = (true, true, false);
+        (self.lost, self.rejoin, self.beating, self.halfway) = (true, true, false, false);
     }
 }
 
@@ -306,7 +309,11 @@ impl<H: Handler> KafkaConsumer<H> {
         &self,
         members: &[(Name, Option<Name>, std::sync::Arc<Subscription>)],
     ) -> Vec<(Name, Vec<TopicPartition>)> {
-        let Some(assignor) = self.member.assignor else { return Vec::new() };
+        let assignor = match (self.member.assignor, self.config.client.family) {
+            (None, _) => return Vec::new(),
+            (Some(Assignor::CooperativeSticky), Family::Librdkafka) => Assignor::LibrdkafkaSticky,
+            (Some(assignor), _) => assignor,
+        };
         let topic = |(at, name): (usize, &Name)| assign::Topic {
             name: name.clone(),
             partitions: self.link.partitions(crate::talk::kafka::TopicId(at as u16)),

@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, VecDeque};
 use self::commit::Commits;
 use self::fetch::Fetching;
 use self::kafkajs::Runner;
-use self::member::{Ask, Member};
+use self::member::Ask;
 use self::place::Place;
 use self::poll::App;
 use self::produce::Copies;
@@ -58,6 +58,7 @@ pub use buffer::Chunk;
 pub use config::{
     CommitWhen, Each, GroupProtocol, KafkaConsumerConfig, OnFailure, Reset, Thrown, assignor,
 };
+pub use member::{Member, Phase};
 pub use run::{Awaits, Run};
 pub use txn::InTransaction;
 

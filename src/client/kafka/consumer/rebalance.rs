@@ -5,6 +5,7 @@ use super::place::Place;
 use super::{GroupProtocol, KafkaConsumer};
 use crate::client::handler::Handler;
 use crate::kafka::assign::Assignor;
+use crate::kafka::clients::Family;
 use crate::kernel::Ctx;
 use crate::talk::kafka::TopicPartition;
 use crate::talk::{KafkaNote, Mq, Note};
@@ -93,6 +94,12 @@ impl<H: Handler> KafkaConsumer<H> {
             }
             self.revoke(false, ctx, goes);
         }
+        let halfway = std::mem::take(&mut self.member.halfway);
+        if gives_up && self.assigns_later() {
+            self.member.halfway = true;
+            self.member.target = Some(target.to_vec());
+            return true;
+        }
         let before = self.places.len();
         self.take_on(target, ctx);
         match self.config.protocol {
@@ -100,11 +107,20 @@ impl<H: Handler> KafkaConsumer<H> {
             GroupProtocol::Classic => self.member.rejoin |= gives_up,
             // KIP-848: what it owns now is told at once
             GroupProtocol::Consumer => {
-                if gives_up || self.places.len() > before {
+                if gives_up || halfway || self.places.len() > before {
                     self.beat_848(ctx);
                 }
             }
         }
         true
+    }
+    /// librdkafka calls the application back once for what it gives up and once for what it gets, even
+    /// if that is nothing, and tells the coordinator after the second time. A message that is there
+    /// comes in between, and with it the handler of it.
+    ///
+    /// Source: librdkafka 2, `rd_kafka_cgrp_incr_unassign_done`; observed.
+    fn assigns_later(&self) -> bool {
+        self.config.protocol == GroupProtocol::Consumer
+            && self.config.client.family == Family::Librdkafka
     }
 }

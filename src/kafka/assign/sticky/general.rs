@@ -1,4 +1,4 @@
-//! When members subscribe to different topics: as even as it can be.
+//! When members subscribe to different topics: as even as it can be. For librdkafka always.
 //!
 //! Source: Kafka 4.1.1, `AbstractStickyAssignor.GeneralAssignmentBuilder`.
 //!
@@ -14,9 +14,10 @@ use super::{Outcome, Scene};
 /// where it stands). The rest goes, topic by topic, to the subscriber that has the fewest; topics
 /// with few subscribers come first. Then partitions move from members that have more to subscribers
 /// that have at least two fewer, until nothing can be gained. If that did not make an existing
-/// assignment more even, it is undone.
-pub(super) fn divide(scene: &Scene<'_>) -> Outcome {
+/// assignment more even, it is undone. `order` may take the partitions in another order.
+pub(super) fn divide(scene: &Scene<'_>, order: impl FnOnce(Vec<usize>) -> Vec<usize>) -> Outcome {
     let mut balance = Balance::new(scene);
+    balance.order = order(balance.order);
     let mut left: Vec<usize> = (balance.order.iter().copied())
         .filter(|partition| balance.owners[*partition].is_none())
         .collect();

@@ -2,13 +2,14 @@
 //!
 //! Source: Kafka 4.1.1, `AbstractStickyAssignor`, `StickyAssignor` and `CooperativeStickyAssignor`.
 //!
-//! Members say what they own ([`claims`]). When all subscribe to the same topics, quotas decide how
+//! Members say what they own ([`claims`]). In Java, when all subscribe to the same topics, quotas decide how
 //! many they keep ([`constrained`]); otherwise partitions are moved about until no move makes it more
-//! even ([`general`]).
+//! even ([`general`]). librdkafka knows the second way only ([`librdkafka`]).
 
 mod claims;
 mod constrained;
 mod general;
+mod librdkafka;
 mod movements;
 mod nearness;
 #[cfg(test)]
@@ -41,16 +42,36 @@ struct Outcome {
 
 /// Divides the partitions, at once: the eager protocol.
 pub(super) fn assign(group: Group<'_>) -> Assignment {
-    divide(group, false)
+    divide(group, false, java)
 }
 
 /// Divides the partitions by the cooperative protocol: what changes its owner is withheld. Those who
 /// lost something give it back and join again, and in that second round it is free.
 pub(super) fn assign_cooperatively(group: Group<'_>) -> Assignment {
-    divide(group, true)
+    divide(group, true, java)
 }
 
-fn divide(group: Group<'_>, cooperative: bool) -> Assignment {
+/// The same as librdkafka does it.
+pub(super) fn assign_as_librdkafka(group: Group<'_>) -> Assignment {
+    divide(group, true, |scene, same| {
+        general::divide(scene, |usual| librdkafka::order(scene, same, usual))
+    })
+}
+
+/// How Java divides, when all `subscribe_to_the_same` topics, and when not.
+fn java(scene: &Scene<'_>, subscribe_to_the_same: bool) -> Outcome {
+    if subscribe_to_the_same {
+        constrained::divide(scene)
+    } else {
+        general::divide(scene, |usual| usual)
+    }
+}
+
+fn divide(
+    group: Group<'_>,
+    cooperative: bool,
+    by: impl Fn(&Scene<'_>, bool) -> Outcome,
+) -> Assignment {
     let mut assignment = vec![Vec::new(); group.members.len()];
     if group.members.is_empty() {
         return assignment;
@@ -64,11 +85,7 @@ fn divide(group: Group<'_>, cooperative: bool) -> Assignment {
     let claims = Claims::of(&layout, &members, &walk);
     let nearness = Nearness::of(&layout, &order, Racks::of(group, &layout));
     let scene = Scene { layout, members, walk, claims, nearness };
-    let outcome = if subscribe_to_the_same(group.members) {
-        constrained::divide(&scene)
-    } else {
-        general::divide(&scene)
-    };
+    let outcome = by(&scene, subscribe_to_the_same(group.members));
     for (partition, owner) in outcome.owners.into_iter().enumerate() {
         if !(cooperative && outcome.moving[partition]) {
             assignment[order[owner]].push(scene.layout.named(partition));

@@ -148,3 +148,31 @@ fn a_member_that_subscribes_to_nothing_gets_nothing() {
     assert_eq!(partitions_of(&fixture, &assignment, "b"), ["t-0", "t-1"]);
     assert!(sticky(&group(&[("t", 2)])).is_empty());
 }
+
+/// group_coop, recorded with librdkafka 2: a second member comes, a third one, and the second leaves.
+#[test]
+fn librdkafka_moves_the_first_partitions_of_whoever_has_most_and_deals_from_the_last() {
+    let assign = |fixture: &Fixture| Assignor::LibrdkafkaSticky.assign(fixture.group());
+    let all = ["t-0", "t-1", "t-2", "t-3", "t-4", "t-5"];
+    let two = group(&[("t", 6)]).member("c1", &["t"]).owns(&all, 1).member("c2", &["t"]);
+    assert_eq!(partitions_of(&two, &assign(&two), "c1"), ["t-3", "t-4", "t-5"]);
+
+    let three = group(&[("t", 6)])
+        .member("c1", &["t"])
+        .owns(&["t-3", "t-4", "t-5"], 3)
+        .member("c2", &["t"])
+        .owns(&["t-0", "t-1", "t-2"], 3)
+        .member("c3", &["t"]);
+    let assignment = assign(&three);
+    assert_eq!(partitions_of(&three, &assignment, "c1"), ["t-4", "t-5"]);
+    assert_eq!(partitions_of(&three, &assignment, "c2"), ["t-1", "t-2"]);
+
+    let left = group(&[("t", 6)])
+        .member("c1", &["t"])
+        .owns(&["t-4", "t-5"], 5)
+        .member("c3", &["t"])
+        .owns(&["t-0", "t-3"], 5);
+    let assignment = assign(&left);
+    assert_eq!(partitions_of(&left, &assignment, "c1"), ["t-2", "t-4", "t-5"]);
+    assert_eq!(partitions_of(&left, &assignment, "c3"), ["t-0", "t-1", "t-3"]);
+}

@@ -1,0 +1,105 @@
+//! Recorded runs of real brokers and clients, played again in the model.
+//!
+//! A family of recordings has the same kind of experiment: what was there and what was done is read
+//! from the recording itself, a system of the same set-up is built and played, and what happened in it
+//! is told in the same words as what was recorded. [`compare`] judges the two.
+//!
+//! What the recorded run left to chance (ids of members, jitter, which fetch comes back first) the
+//! model leaves to chance as well: the recorded outcome must be among the possible ones.
+
+mod changes;
+mod compare;
+mod group;
+mod lab;
+mod replication;
+mod trace;
+
+use serde_json::Value;
+
+use self::compare::{Fact, Tolerance};
+use self::trace::Trace;
+use super::{Corrupted, Form, Vector, outcome};
+use crate::judge::Outcome;
+
+/// How often a recording is played: as often as it takes, and at most so many times.
+const TRIES: u64 = 16;
+
+/// Recordings.
+#[derive(Debug)]
+pub struct Traces;
+
+/// A family of recordings.
+trait Family: Sync {
+    /// Whether a recording belongs to it.
+    fn fits(&self, trace: &Trace) -> bool;
+
+    /// Plays it once.
+    ///
+    /// # Errors
+    /// Something in the recording is not understood.
+    fn replay(&self, trace: &Trace, seed: u64) -> Result<Replay, String>;
+}
+
+/// What was recorded, and what the model did.
+struct Replay {
+    recorded: Vec<Fact>,
+    played: Vec<Fact>,
+    within: Tolerance,
+}
+
+/// All families. The first that fits is taken.
+const FAMILIES: [&dyn Family; 2] = [&group::Groups, &replication::Replication];
+
+fn family_of(trace: &Trace) -> Option<&'static dyn Family> {
+    FAMILIES.into_iter().find(|family| family.fits(trace))
+}
+
+impl Form for Traces {
+    fn fits(&self, file: &Value) -> bool {
+        Trace::parse(file).is_ok_and(|trace| family_of(&trace).is_some())
+    }
+
+    fn vectors(&self, file: &Value) -> Result<Vec<Vector>, String> {
+        Ok(vec![Vector { name: "recorded".to_owned(), fact: file.clone() }])
+    }
+
+    fn judge(&self, vector: &Vector) -> Outcome {
+        Trace::parse(&vector.fact).map_or_else(Outcome::NotUnderstood, |trace| judge(&trace))
+    }
+
+    fn corrupt(&self, vector: &Vector) -> Option<Corrupted> {
+        self.corruptions(vector).into_iter().next()
+    }
+
+    fn corruptions(&self, vector: &Vector) -> Vec<Corrupted> {
+        changes::of(&vector.fact)
+    }
+}
+
+fn judge(trace: &Trace) -> Outcome {
+    let Some(family) = family_of(trace) else {
+        return Outcome::NotUnderstood("no family of recordings is like it".to_owned());
+    };
+    let mut first = None;
+    for seed in 1..=TRIES {
+        let replay = match family.replay(trace, seed) {
+            Ok(replay) => replay,
+            Err(what) => return Outcome::NotUnderstood(what),
+        };
+        if std::env::var_os("SHOW").is_some() {
+            for it in &replay.recorded {
+                println!("  R {:8.2} {} {}", it.at, it.lane, it.what);
+            }
+            for it in &replay.played {
+                println!("    M {:8.2} {} {}", it.at, it.lane, it.what);
+            }
+        }
+        match compare::compare(&replay.recorded, &replay.played, replay.within) {
+            Ok(judged) => return outcome(judged, None),
+            Err(difference) => {
+                first.get_or_insert(difference);
+            }
+        }
+    }
+    outcome(0, first)
+}
