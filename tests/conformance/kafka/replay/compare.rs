@@ -30,10 +30,19 @@ impl Fact {
 pub struct Tolerance {
     /// By how much times may differ.
     pub time: f64,
+    /// And by which share of the time since the thing before it: what is drawn differs by more the
+    /// longer it is.
+    pub share: f64,
     /// Facts of different lanes that are closer together than this raced.
     pub race: f64,
     /// When the experiment ended: what is as near to it as the tolerance may be missing.
     pub end: f64,
+}
+
+impl Tolerance {
+    fn of(&self, took: f64) -> f64 {
+        self.time + self.share * took
+    }
 }
 
 type Lanes<'a> = BTreeMap<&'a str, Vec<&'a Fact>>;
@@ -66,6 +75,7 @@ fn lanes(facts: &[Fact]) -> Lanes<'_> {
     for fact in facts {
         lanes.entry(&fact.lane).or_default().push(fact);
     }
+    lanes.values_mut().for_each(|lane| lane.sort_by(|a, b| a.at.total_cmp(&b.at)));
     lanes
 }
 
@@ -88,7 +98,8 @@ fn in_lane<'a>(
             ));
         }
         let (took, takes) = (wanted.at - before.0, got.at - before.1);
-        if (took - takes).abs() > within.time && (wanted.at - got.at).abs() > within.time {
+        let since = (took - takes).abs() > within.of(took);
+        if since && (wanted.at - got.at).abs() > within.time {
             let what = &wanted.what;
             return Err((
                 wanted.at,
@@ -98,14 +109,15 @@ fn in_lane<'a>(
         before = (wanted.at, got.at);
         pairs.push((*wanted, *got));
     }
-    // what one of them does more may have been cut off by the end
-    let cut = within.end - within.time;
-    let missing = wanted.get(got.len()).filter(|it| it.at < cut);
-    if let Some(it) = missing {
+    // what one of them does more may have been cut off by the end of the other
+    let later = |it: &Fact, its: f64, other: f64| {
+        let took = it.at - its;
+        other + took + within.of(took) < within.end
+    };
+    if let Some(it) = wanted.get(got.len()).filter(|it| later(it, before.0, before.1)) {
         return Err((it.at, format!("{lane}: {} did not happen in the model", it.what)));
     }
-    let more = got.get(wanted.len()).filter(|it| it.at < cut);
-    if let Some(it) = more {
+    if let Some(it) = got.get(wanted.len()).filter(|it| later(it, before.1, before.0)) {
         return Err((it.at, format!("{lane}: {} happened in the model alone", it.what)));
     }
     Ok(pairs)

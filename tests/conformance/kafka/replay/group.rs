@@ -53,7 +53,11 @@ impl Family for Groups {
         // heartbeats of 3 s bring the news; under KIP-848 those of 5 s
         let heartbeat = if mode(trace) == "consumer848" { 5.0 } else { 3.0 };
         let end = trace.end();
-        Ok(Replay { recorded, played, within: Tolerance { time: heartbeat, race: 1.0, end } })
+        Ok(Replay {
+            recorded,
+            played,
+            within: Tolerance { time: heartbeat, share: 0.0, race: 1.0, end },
+        })
     }
 }
 

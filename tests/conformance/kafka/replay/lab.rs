@@ -2,14 +2,14 @@
 
 use redeliver::client::Pacing;
 use redeliver::client::kafka::KafkaProducerConfig;
-use redeliver::client::kafka::consumer::{KafkaConsumerConfig, Reset};
+use redeliver::client::kafka::consumer::{CommitWhen, KafkaConsumerConfig, Reset};
 use redeliver::client::{Script, Target};
 use redeliver::kafka::clients::Client;
 use redeliver::kafka::{ClusterConfig, Profile};
 use redeliver::kernel::{Dist, NodeId, Seen, Span, Time, Watch};
 use redeliver::system::{BuildError, Fault, System, SystemBuilder, Timeline, World};
 use redeliver::talk::kafka::{GroupId, Offset, TopicId, TopicPartition};
-use redeliver::talk::{KafkaNote, MessageId, Mq, Note, Order};
+use redeliver::talk::{KafkaNote, KafkaOrder, MessageId, Mq, Note, Order};
 
 /// How long before the first recorded event the cluster starts: what was there is there by then.
 const LEAD: f64 = 12.0;
@@ -141,6 +141,27 @@ impl Lab {
         let node = self.builder.kafka_producer(config).map_err(text)?;
         self.builder.at(LOADED, Fault::Order(node, Order::Join));
         Ok(first)
+    }
+
+    /// A group that committed an offset of partition 0 before, of which the log has gone on since to
+    /// `end`, and begins at `start` by now.
+    pub fn committed(&mut self, offset: u64, start: u64, end: u64) -> Result<(), String> {
+        let clients = [(2, offset), (8, end.saturating_sub(offset))];
+        for (at, count) in clients {
+            let config = self.sender("java-4.1", 0, count as u32);
+            let node = self.builder.kafka_producer(config).map_err(text)?;
+            self.builder.at(Span::from_secs(at), Fault::Order(node, Order::Join));
+        }
+        let handler = self.handler(0.0).map_err(text)?;
+        let mut config = self.reader("java-4.1", "reader-before", handler);
+        config.commit = CommitWhen::EachMessage;
+        let node = self.consume(config)?;
+        self.builder.at(Span::from_secs(2), Fault::Order(node, Order::Join));
+        self.builder.at(Span::from_secs(7), Fault::Order(node, Order::Leave));
+        let order = KafkaOrder::DeleteRecords { at: partition(0), before: Some(start) };
+        let leader = *self.brokers.first().ok_or("no broker")?;
+        self.builder.at(Span::from_secs(10), Fault::Order(leader, Order::Kafka(order)));
+        Ok(())
     }
 
     /// A consumer of the first topic with the defaults of a client, from the beginning, that is not

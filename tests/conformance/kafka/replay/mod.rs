@@ -10,6 +10,7 @@
 mod changes;
 mod compare;
 mod group;
+mod kafkajs;
 mod lab;
 mod replication;
 mod trace;
@@ -48,7 +49,8 @@ struct Replay {
 }
 
 /// All families. The first that fits is taken.
-const FAMILIES: [&dyn Family; 2] = [&group::Groups, &replication::Replication];
+const FAMILIES: [&dyn Family; 4] =
+    [&group::Groups, &replication::Replication, &kafkajs::Consumers, &kafkajs::Crashes];
 
 fn family_of(trace: &Trace) -> Option<&'static dyn Family> {
     FAMILIES.into_iter().find(|family| family.fits(trace))

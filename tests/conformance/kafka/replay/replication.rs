@@ -57,7 +57,7 @@ impl Family for Replication {
         }
         // a session of 9 s, and what is noticed after it
         let (time, end) = (9.0, trace.end() + 60.0);
-        Ok(Replay { recorded, played, within: Tolerance { time, race: 9.0, end } })
+        Ok(Replay { recorded, played, within: Tolerance { time, share: 0.0, race: 9.0, end } })
     }
 }
 
