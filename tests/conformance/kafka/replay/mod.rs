@@ -23,7 +23,7 @@ use super::{Corrupted, Form, Vector, outcome};
 use crate::judge::Outcome;
 
 /// How often a recording is played: as often as it takes, and at most so many times.
-const TRIES: u64 = 16;
+const TRIES: u64 = 96;
 
 /// Recordings.
 #[derive(Debug)]
@@ -97,7 +97,12 @@ fn judge(trace: &Trace) -> Outcome {
             }
         }
         match compare::compare(&replay.recorded, &replay.played, replay.within) {
-            Ok(judged) => return outcome(judged, None),
+            Ok(judged) => {
+                if std::env::var_os("SHOW").is_some() {
+                    println!("  seed {seed}");
+                }
+                return outcome(judged, None);
+            }
             Err(difference) => {
                 first.get_or_insert(difference);
             }

@@ -16,8 +16,9 @@ use super::facts;
 /// Experiments with a consumer.
 pub struct Consumers;
 
-/// How long a packet may be under way, in seconds, where the recording shows that fetches were slow.
-const SLOWEST_FETCH: f64 = 0.03;
+/// How long a packet is under way on a loaded machine, in seconds.
+const QUICKEST: f64 = 0.000_15;
+const SLOWEST: f64 = 0.04;
 
 /// A consumer, from when to when.
 struct Life {
@@ -192,15 +193,11 @@ fn consumer(
         }
     }
     let node = lab.consume(config)?;
-    // the first fetch of a loaded machine takes its time; idle fetchers do not wait for it
-    let latency = (experiment.first_fetch / 2.0).min(SLOWEST_FETCH);
-    for leader in
-        experiment.leaders.clone().unwrap_or_else(|| (1..=experiment.loaded.len() as u16).collect())
-    {
-        let broker = lab.brokers.get(usize::from(leader).wrapping_sub(1)).copied();
-        if let Some(broker) = broker {
-            lab.builder.link_latency(node, broker, Dist::Fixed(secs(latency)));
-        }
+    // as long as the first fetch took, packets took on a loaded machine, some of them
+    let slowest = (experiment.first_fetch / 2.0).clamp(QUICKEST, SLOWEST);
+    for broker in lab.brokers.clone() {
+        let latency = Dist::Uniform(secs(QUICKEST), secs(slowest));
+        lab.builder.link_latency(node, broker, latency);
     }
     Ok(node)
 }
