@@ -7,7 +7,8 @@
 //! were written anew, so they are derived and not recorded, and are counted apart.
 //!
 //! `kafka/vectors/` holds what pieces of Kafka and of its clients returned for given inputs
-//! (`kafka/mod.rs`); each of those vectors counts as one recording.
+//! (`kafka/mod.rs`); each of those vectors counts as one recording. `kafka/traces/` holds what real
+//! clusters and clients did (`kafka/replay/mod.rs`): each is played by a system of the same set-up.
 //!
 //! Every recording must be reproduced but those that `ON_PURPOSE` lists, and those must not be. Then
 //! the judge itself is put to the test: with one fact of a recording changed, it must say no
@@ -244,17 +245,22 @@ struct CorruptedVector {
     accepted: bool,
 }
 
-/// One change to each vector that is reproduced, with the verdict of the judge.
+/// Changes to each vector that is reproduced, with the verdict of the judge.
 fn corrupted_vectors(played: &[Played]) -> Vec<CorruptedVector> {
-    let mut judged = Vec::new();
-    for it in played.iter().filter(|it| it.outcome.is_reproduced()) {
-        let Fact::Vector(form, vector) = &it.fact else { continue };
-        for kafka::Corrupted { vector, what } in form.corruptions(vector) {
+    let vectors: Vec<&Played> = played
+        .iter()
+        .filter(|it| it.outcome.is_reproduced() && matches!(it.fact, Fact::Vector(..)))
+        .collect();
+    let judge = |it: &&Played| {
+        let Fact::Vector(form, vector) = &it.fact else { return Vec::new() };
+        let corrupted = form.corruptions(vector).into_iter();
+        let judge = |kafka::Corrupted { vector, what }| {
             let accepted = form.judge(&vector).is_reproduced();
-            judged.push(CorruptedVector { name: it.name(), what, accepted });
-        }
-    }
-    judged
+            CorruptedVector { name: it.name(), what, accepted }
+        };
+        corrupted.map(judge).collect()
+    };
+    in_parallel(&vectors, judge).into_iter().flatten().collect()
 }
 
 /// The changes that the judge did not notice and should have, or the other way round.

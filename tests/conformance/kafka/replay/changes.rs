@@ -4,22 +4,86 @@ use serde_json::{Value, json};
 
 use super::super::{Corrupted, Vector};
 
-/// What is not a fact about the outcome: names by chance, numbers of requests, and what is measured
-/// too finely.
-const NO_FACTS: [&str; 9] =
-    ["t", "ev", "type", "memberId", "correlation", "seconds", "after_s", "metadata", "what"];
+/// What is not a fact about the outcome: names by chance, numbers of requests, who led what before it
+/// began, and what is measured too finely.
+const NO_FACTS: [&str; 14] = [
+    "t",
+    "ev",
+    "type",
+    "memberId",
+    "correlation",
+    "seconds",
+    "after_s",
+    "join_delay_ms",
+    "observed_ms",
+    "exit",
+    "l",
+    "what",
+    "k",
+    "metadata",
+];
+
+/// What clients did on the way, of which the recording is not about.
+const STEPS: [&str; 6] = ["CONNECT", "DISCONNECT", "run", "x", "produce", "---"];
+
+/// What somebody looked at. It cannot be missed when it is left out: nobody looked.
+const LOOKS: [&str; 12] = [
+    "members",
+    "isr",
+    "records",
+    "com",
+    "committed",
+    "committed_now",
+    "got",
+    "l",
+    "seconds",
+    "read_committed",
+    "state",
+    "lso",
+];
+
+/// Changes that nobody can notice: of which recordings (a part of what they are about), which, and why.
+const UNNOTICED: [(&str, &str, &str); 3] = [
+    ("un-awaited sends", "event 4, send-ok: left out", FIRST_SENDS),
+    ("response of the 3rd produce", "event 9, send-ok: left out", FIRST_SENDS),
+    (
+        "acks=1 records acknowledged by the leader only",
+        "SIGSTOP broker 3: left out",
+        "broker 2 becomes the leader, and was frozen, too: what broker 3 has is cut off",
+    ),
+];
+
+const FIRST_SENDS: &str = "such a recording may leave out what the first sends were told";
+
+/// What comes so near to the end, in seconds, might have come after it.
+const NEAR_THE_END: f64 = 10.0;
 
 /// Every way to change one fact of a recording.
 pub fn of(file: &Value) -> Vec<Corrupted> {
     let mut corrupted = Vec::new();
-    let events = file.get("events").and_then(Value::as_array).map_or(0, Vec::len);
-    for at in 0..events {
-        let event = &file["events"][at];
-        let name = event.get("ev").or(event.get("type")).and_then(Value::as_str);
-        let place = format!("event {at}, {}", name.unwrap_or_default());
-        let mut left_out = file.clone();
-        left_out["events"].as_array_mut().map(|events| events.remove(at));
-        corrupted.push(change(left_out, format!("{place}: left out")));
+    let none = Vec::new();
+    let events = file.get("events").and_then(Value::as_array).unwrap_or(&none);
+    let time = |event: &Value| event.get("t").and_then(Value::as_f64).unwrap_or_default();
+    let end = events.iter().map(time).fold(0.0, f64::max);
+    let unit = if end > 600.0 { 1_000.0 } else { 1.0 };
+    for (at, event) in events.iter().enumerate() {
+        let kind = event.get("ev").or(event.get("type")).and_then(Value::as_str);
+        let kind = kind.unwrap_or_default();
+        let nothing = event.get("parts").and_then(Value::as_array).is_some_and(Vec::is_empty);
+        if nothing || STEPS.iter().any(|step| kind.starts_with(step)) {
+            continue;
+        }
+        let place = format!("event {at}, {kind}");
+        let is_look = LOOKS.iter().any(|key| event.get(key).is_some());
+        let is_late = end - time(event) < NEAR_THE_END * unit;
+        if is_late && (!is_look || kind == "gap") {
+            continue;
+        }
+        if !is_look {
+            let mut left_out = file.clone();
+            left_out["events"].as_array_mut().map(|events| events.remove(at));
+            corrupted.push(change(left_out, format!("{place}: left out")));
+        }
         for (key, value) in event.as_object().into_iter().flatten() {
             if NO_FACTS.contains(&key.as_str()) {
                 continue;
@@ -31,6 +95,22 @@ pub fn of(file: &Value) -> Vec<Corrupted> {
             }
         }
     }
+    for (key, value) in file.as_object().into_iter().flatten() {
+        if ["broker", "client", "what", "events", "seed"].contains(&key.as_str()) {
+            continue;
+        }
+        for (other, what) in others(value) {
+            let mut changed = file.clone();
+            changed[key] = other;
+            corrupted.push(change(changed, format!("{key}: {what}")));
+        }
+    }
+    let about = file.get("what").and_then(Value::as_str).unwrap_or_default();
+    corrupted.retain(|it| {
+        let unnoticed =
+            |(of, what, _): &(&str, &str, &str)| about.contains(of) && it.what.contains(what);
+        !UNNOTICED.iter().any(unnoticed)
+    });
     corrupted
 }
 

@@ -270,7 +270,8 @@ fn handed_over<'a>(notes: &[Noted], client: &impl Fn(NodeId) -> Option<&'a str>)
 }
 
 /// Partitions from which nothing was delivered for more than a second, but by a slow handler: who
-/// ended it. How long they were is judged here, since one of about a second may not be one at all.
+/// ended it. One of about a second may be shorter in the model, so that all partitions that change
+/// hands are looked at.
 fn gaps<'a>(
     trace: &Trace,
     notes: &[Noted],
@@ -279,20 +280,22 @@ fn gaps<'a>(
     played: &mut Vec<Fact>,
 ) {
     let mut gaps: Vec<Gap<'_>> = Vec::new();
-    let mut last: Vec<(f64, bool)> = Vec::new();
+    let mut last: Vec<(f64, Option<NodeId>)> = Vec::new();
     for noted in notes {
         let Note::Kafka(KafkaNote::Polled { at, .. }) = noted.note else { continue };
-        let Some(client) = client(noted.node) else { continue };
+        let Some(name) = client(noted.node) else { continue };
         let partition = usize::from(at.partition);
         if last.len() <= partition {
-            last.resize(partition + 1, (f64::MAX, false));
+            last.resize(partition + 1, (f64::MAX, None));
         }
-        let (before, slowly) = last[partition];
+        let (before, by) = last[partition];
+        let slowly = by.and_then(client).is_some_and(is_slow);
         let took = noted.at - before;
-        if took > GAP && !is_slow(client) {
-            gaps.push(Gap { at: noted.at, partition: at.partition, took, slowly, client });
+        let changes_hands = last[partition].1 != Some(noted.node);
+        if (took > GAP || changes_hands) && !is_slow(name) {
+            gaps.push(Gap { at: noted.at, partition: at.partition, took, slowly, client: name });
         }
-        last[partition] = (noted.at, is_slow(client));
+        last[partition] = (noted.at, Some(noted.node));
     }
     for event in trace.events.iter().filter(|it| it.kind == "gap") {
         let (Some(partition), Some(by)) = (event.number("partition"), event.text("c")) else {
@@ -306,11 +309,8 @@ fn gaps<'a>(
                 && (it.slowly || (it.took - seconds).abs() < 5.0)
                 && (it.at - event.at).abs() < 5.0
         };
-        match gaps.iter().position(same) {
-            Some(place) => played.push(fact(gaps.remove(place).at)),
-            // shorter than what counts as one
-            None if seconds < GAP + 3.0 => played.push(fact(event.at)),
-            None => {}
+        if let Some(place) = gaps.iter().position(same) {
+            played.push(fact(gaps.remove(place).at));
         }
     }
     let long = gaps.into_iter().filter(|it| it.took > GAP + 3.0);

@@ -234,11 +234,6 @@ impl Stage {
         timeline.run(until(end), MOST, &mut Notes(&mut notes, self.origin));
         (notes, views)
     }
-
-    /// The name of a node.
-    pub fn name(&self, node: NodeId) -> &str {
-        self.system.name(node)
-    }
 }
 
 /// Where each message is: its partition and offset, of those that were appended and are still there.

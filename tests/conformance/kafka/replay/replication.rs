@@ -15,6 +15,9 @@ use super::{Family, Replay};
 /// What happens to replicas.
 pub struct Replication;
 
+/// What librdkafka says when the time of a delivery or of a request is over, and what a broker does.
+const TIMEOUTS: [&str; 3] = ["_MSG_TIMED_OUT", "_TIMED_OUT", "REQUEST_TIMED_OUT"];
+
 /// When brokers have been up for a moment.
 const STARTED: Span = Span::from_secs(1);
 
@@ -26,7 +29,7 @@ struct Send {
     at: f64,
     acks: Acks,
     error: Option<String>,
-    offset: Option<i64>,
+    offset: Option<String>,
     after: f64,
     msg: MessageId,
 }
@@ -50,7 +53,9 @@ impl Family for Replication {
         });
         let mut recorded: Vec<Fact> =
             trace.events.iter().filter(|it| is_look(it)).map(seen).collect();
+        let topic = trace.events.iter().find_map(|it| it.text("topic")).unwrap_or("topic");
         let mut played: Vec<Fact> = views.into_iter().flatten().collect();
+        played.iter_mut().for_each(|it| topic.clone_into(&mut it.lane));
         for send in &sends {
             recorded.push(send.recorded());
             played.extend(send.played(&notes));
@@ -94,14 +99,14 @@ fn sends(trace: &Trace) -> Vec<Send> {
                 at: event.at - longest,
                 acks,
                 error: result.get("err").and_then(Value::as_str).map(str::to_owned),
-                offset: result.get("offset").and_then(Value::as_i64),
+                offset: result.get("offset").filter(|it| !it.is_null()).map(Value::to_string),
                 after: result.get("after_s").and_then(Value::as_f64).unwrap_or_default(),
                 msg: MessageId(0),
             });
         }
     }
     // the records of a call are listed by name
-    sends.sort_by_key(|it| (it.call, it.offset));
+    sends.sort_by_key(|it| (it.call, it.offset.as_ref().and_then(|it| it.parse::<u64>().ok())));
     sends
 }
 
@@ -166,10 +171,8 @@ fn send(sent: &mut [Send], lab: &mut Lab) -> Result<(), String> {
         config.retries = 0;
         let whole = secs(failed.after.floor().max(1.0));
         match failed.error.as_deref() {
-            Some(error) if error.contains("MSG_TIMED_OUT") => {
-                config.delivery_timeout = Some(whole);
-            }
-            Some(error) if error.contains("TIMED_OUT") => config.request_timeout = whole,
+            Some("_MSG_TIMED_OUT") => config.delivery_timeout = Some(whole),
+            Some(error) if TIMEOUTS.contains(&error) => config.request_timeout = whole,
             _ => {}
         }
     }
@@ -183,8 +186,9 @@ impl Send {
     }
 
     fn recorded(&self) -> Fact {
-        let outcome = match (&self.error, self.offset) {
-            (Some(error), _) => error.trim_start_matches('_').to_owned(),
+        let outcome = match (&self.error, &self.offset) {
+            (Some(error), None) => error.clone(),
+            (Some(error), Some(offset)) => format!("{error} at {offset}"),
             (None, Some(offset)) => format!("acknowledged at {offset}"),
             (None, None) => "acknowledged".to_owned(),
         };
@@ -213,10 +217,8 @@ impl Send {
             (false, Some(code)) => code.name().to_owned(),
             // nobody answered: which clock ran out is a matter of the client's settings
             (false, None) => match self.error.as_deref() {
-                Some(error) if error.contains("TIMED_OUT") => {
-                    error.trim_start_matches('_').to_owned()
-                }
-                _ => "unknown".to_owned(),
+                Some(error) if TIMEOUTS.contains(&error) => error.to_owned(),
+                _ => "no answer".to_owned(),
             },
         };
         Some(Fact::new(at, self.lane(), outcome))
@@ -226,6 +228,7 @@ impl Send {
 // ── what somebody looked at ──
 
 fn seen(event: &Event) -> Fact {
+    let topic = event.text("topic").unwrap_or("topic");
     let numbers = |name: &str| {
         let mut numbers = event.numbers(name).unwrap_or_default();
         numbers.sort_unstable();
@@ -234,12 +237,12 @@ fn seen(event: &Event) -> Fact {
     match event.list("records") {
         Some(records) => {
             let records: Vec<&str> = records.iter().filter_map(Value::as_str).collect();
-            Fact::new(event.at, "topic", format!("readable: {records:?}"))
+            Fact::new(event.at, topic, format!("readable: {records:?}"))
         }
         None => {
             let leader = event.number("leader").unwrap_or(-1);
             let [isr, elr, last] = ["isr", "elr", "lastKnownElr"].map(numbers);
-            Fact::new(event.at, "topic", described(leader, &isr, &elr, &last))
+            Fact::new(event.at, topic, described(leader, &isr, &elr, &last))
         }
     }
 }

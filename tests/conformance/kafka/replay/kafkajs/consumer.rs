@@ -222,8 +222,13 @@ fn crashes(
         consumer.is_some_and(|it| it.is_dead())
     });
     for (at, dead) in left.into_iter().zip(states) {
-        let then = if dead { "is over" } else { "starts again" };
-        played.push(Fact::new(at, "crashes", then));
+        let who = consumers.first().map_or("c", |it| it.1.as_str());
+        let then = if dead {
+            "is over after KafkaJSNonRetriableError"
+        } else {
+            "starts again after KafkaJSNumberOfRetriesExceeded"
+        };
+        played.push(Fact::new(at, "crashes", format!("{who} {then}")));
     }
 }
 

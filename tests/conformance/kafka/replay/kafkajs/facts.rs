@@ -23,7 +23,9 @@ pub fn recorded(trace: &Trace) -> Vec<Fact> {
             continue;
         }
         for (partition, offset) in commits(event).into_iter().filter(|it| it.1 >= 0) {
-            facts.push(fact(lane_of(partition), format!("commits {offset}")));
+            let (who, in_) = (event.text("c").unwrap_or("c"), event.number("generation"));
+            let what = format!("{who} commits {offset} in generation {}", in_.unwrap_or(1));
+            facts.push(fact(lane_of(partition), what));
         }
         if let Some(com) = committed(event) {
             facts.push(fact("committed".to_owned(), in_the_end(com)));
@@ -41,7 +43,9 @@ pub fn recorded(trace: &Trace) -> Vec<Fact> {
             "CRASH" => {
                 let again = event.fields.get("restart").and_then(|it| it.as_bool());
                 let then = if again == Some(true) { "starts again" } else { "is over" };
-                facts.push(fact("crashes".to_owned(), then.to_owned()));
+                let error = event.text("error").and_then(|it| it.split(':').next());
+                let what = format!("{who} {then} after {}", error.unwrap_or("?"));
+                facts.push(fact("crashes".to_owned(), what));
             }
             "describe" => {
                 let mut members = Vec::new();
@@ -102,8 +106,9 @@ pub fn played(notes: &[Noted], consumers: &[(NodeId, String)], throws: bool) -> 
         };
         match noted.note {
             Note::Kafka(KafkaNote::OffsetCommitted { at, offset, by, .. }) => {
-                if name(by).is_some() {
-                    let what = format!("commits {offset}");
+                if let Some(who) = name(by) {
+                    let in_ = generation(notes, by, noted.at);
+                    let what = format!("{who} commits {offset} in generation {in_}");
                     facts.push(Fact::new(noted.at, lane_of(at.partition), what));
                 }
                 continue;
@@ -143,6 +148,16 @@ pub fn played(notes: &[Noted], consumers: &[(NodeId, String)], throws: bool) -> 
     facts
 }
 
+/// The generation of which a node is a member at some time.
+fn generation(notes: &[Noted], who: NodeId, at: f64) -> i32 {
+    let given = notes.iter().filter(|it| it.node == who && it.at <= at);
+    let mut generations = given.filter_map(|it| match it.note {
+        Note::Kafka(KafkaNote::Assigned { generation, .. }) => Some(generation),
+        _ => None,
+    });
+    generations.next_back().unwrap_or(-1)
+}
+
 /// All that was given at once.
 fn joins<'a>(notes: &[Noted], name: &impl Fn(NodeId) -> Option<&'a str>) -> Vec<Fact> {
     let mut given: Vec<(f64, &str, Vec<u16>)> = Vec::new();
@@ -163,13 +178,13 @@ fn joins<'a>(notes: &[Noted], name: &impl Fn(NodeId) -> Option<&'a str>) -> Vec<
 /// What is committed at some time: the last commit of each of so many partitions.
 pub fn committed_at(notes: &[Noted], at: f64, partitions: u16) -> Vec<(u16, i64)> {
     let of = |partition: u16| {
-        let commits = notes.iter().filter(|it| it.at <= at).filter_map(|it| match it.note {
+        let mut commits = notes.iter().filter(|it| it.at <= at).filter_map(|it| match it.note {
             Note::Kafka(KafkaNote::OffsetCommitted { at, offset, .. }) => {
                 (at.partition == partition).then_some(offset as i64)
             }
             _ => None,
         });
-        (partition, commits.last().unwrap_or(-1))
+        (partition, commits.next_back().unwrap_or(-1))
     };
     (0..partitions).map(of).collect()
 }

@@ -4,6 +4,8 @@ mod consumer;
 mod crash;
 mod experiment;
 mod facts;
+mod producer;
 
 pub use consumer::Consumers;
 pub use crash::Crashes;
+pub use producer::Producers;
