@@ -1,6 +1,7 @@
 //! Why a guarantee was broken: the deciding event, the chain of causes behind it, the setting that
 //! allowed it, and what each party could know.
 
+use super::cause::behind;
 use super::narrate::{self, Names};
 pub use super::setting::Setting;
 use super::setting::setting;
@@ -8,7 +9,7 @@ use crate::check::Breach;
 use crate::kernel::run::Noted;
 use crate::kernel::{History, NodeId, Step, StepNo, Time};
 use crate::scenario::Scenario;
-use crate::talk::{MessageId, Mq, Note};
+use crate::talk::{KafkaNote, MessageId, Mq, Note};
 
 /// The explanation of one breach.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,9 +79,8 @@ pub fn explain(
 
 /// The steps that led to the breach, latest first.
 ///
-/// The engine knows what sent each packet and armed each timer. Two things it cannot know: a
-/// redelivery is due to whatever brought the message back, not to the consumer that had room for
-/// it; and steps that say nothing about anything only carry the cause along, so they are left out.
+/// The engine knows what sent each packet and armed each timer, and [`behind`] what is behind that.
+/// Steps that say nothing about anything only carry the cause along, so they are left out.
 fn causes(history: &History<Mq>, breach: &Breach) -> Vec<StepNo> {
     let mut steps = Vec::new();
     let mut at = breach.step;
@@ -89,29 +89,26 @@ fn causes(history: &History<Mq>, breach: &Breach) -> Vec<StepNo> {
         if steps.is_empty() || fault || !history.notes_of(at).is_empty() {
             steps.push(at);
         }
-        at = brought_back(history, at, breach).unwrap_or(taken.cause);
+        if begins(history, at, breach) {
+            break;
+        }
+        at = behind(history, at, breach.msg).unwrap_or(taken.cause);
     }
     steps
 }
 
-/// For a step that pushed the message again: the step in which it came back into its queue.
-fn brought_back(history: &History<Mq>, at: StepNo, breach: &Breach) -> Option<StepNo> {
-    let again = history.notes_of(at).iter().find_map(|noted| match noted.note {
-        Note::Pushed { msg, queue, redelivered: true, .. }
-            if breach.msg.is_none_or(|its| its == msg) =>
-        {
-            Some((msg, queue))
-        }
-        _ => None,
-    });
-    let (msg, queue) = again?;
-    let before = history.notes().partition_point(|noted| noted.step < at);
-    let back = |noted: &&Noted<Note>| match noted.note {
-        Note::Requeued { msg: its, queue: of, .. }
-        | Note::Recovered { msg: its, queue: of, .. } => (its, of) == (msg, queue),
+/// Whether the message of the breach begins in a step in which it is sent to Kafka: what led its
+/// producer from one message to the next is no cause of what became of this one.
+fn begins(history: &History<Mq>, no: StepNo, breach: &Breach) -> bool {
+    let submitted = |noted: &Noted<Note>| match noted.note {
+        Note::Submitted { msg, .. } => breach.msg == Some(msg),
         _ => false,
     };
-    history.notes()[..before].iter().rev().find(back).map(|noted| noted.step)
+    let in_a_log = || {
+        let mut notes = history.notes().iter().filter(|noted| noted.note.msg() == breach.msg);
+        notes.any(|noted| matches!(noted.note, Note::Kafka(KafkaNote::Appended { .. })))
+    };
+    history.notes_of(no).iter().any(submitted) && in_a_log()
 }
 
 fn chain(names: &Names, history: &History<Mq>, breach: &Breach) -> Vec<Link> {
@@ -167,6 +164,10 @@ fn knows(names: &Names, history: &History<Mq>, breach: &Breach) -> Vec<(String, 
             Note::Returned { .. } => learn(noted.node, format!("returned as unroutable at {at}")),
             Note::Unknown { .. } => {
                 learn(noted.node, format!("connection lost at {at}: cannot know"));
+            }
+            Note::Kafka(KafkaNote::Polled { at: partition, offset, .. }) => {
+                let place = names.cast().partition(partition);
+                learn(noted.node, format!("got it from {place} at offset {offset}, nothing else"));
             }
             Note::Received { redelivered, .. } => {
                 learn(noted.node, format!("redelivered={redelivered}, nothing else"));

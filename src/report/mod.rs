@@ -1,5 +1,6 @@
 //! Words, tables and data about runs. Everything here is a pure function of what was recorded.
 
+pub mod cause;
 pub mod compare;
 pub mod data;
 pub mod explain;

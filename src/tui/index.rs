@@ -7,6 +7,7 @@ use super::packets::{Packets, Weight};
 use super::sketch::{call_of, kafka};
 use super::stage::Stage;
 use crate::kernel::{Fault, Health, History, NodeId, Step, StepNo, Time};
+use crate::report::narrate::alike;
 use crate::talk::kafka::{GroupId, Moved, Offset, TopicPartition};
 use crate::talk::{KafkaNote, MessageId, Mq, Note, Timer};
 
@@ -277,7 +278,7 @@ impl Index {
             if let Some(folded) = self.folded.get_mut(place + 1) {
                 *folded = (pair[0].step, pair[0].node) == (pair[1].step, pair[1].node)
                     && stage.is_kafka(pair[0].node)
-                    && kafka::goes_with(&pair[0].note, &pair[1].note);
+                    && alike(&pair[0].note, &pair[1].note);
             }
         }
     }

@@ -8,8 +8,8 @@ use super::recording::Recording;
 use super::sketch::{Sketch, sketch};
 use super::verdicts::Finding;
 use crate::check::Verdict;
-use crate::kernel::run::Noted;
 use crate::kernel::{Fault, Step, StepNo};
+use crate::report::cause::behind;
 use crate::report::narrate;
 use crate::talk::{MessageId, Note};
 
@@ -21,8 +21,21 @@ pub(super) fn drawn(recording: &Recording, row: Row) -> Option<Sketch> {
 /// A row as a sentence, without its time.
 pub(super) fn sentence(recording: &Recording, row: Row) -> String {
     let names = recording.stage.names();
+    if row.note().is_none()
+        && let Some(packet) = recording.index.packets().get(row.step())
+        && let Some(Step::Deliver(link)) = recording.history().step(row.step()).map(|it| &it.step)
+    {
+        let verb = if packet.is_answer { "has the answer" } else { "is asked" };
+        return format!("{verb}: {}, from {}", packet.label(), names.node(link.from));
+    }
     match row.note().and_then(|place| recording.history().notes().get(place)) {
-        Some(noted) => narrate::predicate(names, &noted.note),
+        Some(noted) => {
+            let told = narrate::predicate(names, &noted.note);
+            match row.note().map_or(0, |place| recording.index.folded_after(place)) {
+                0 => told,
+                more => format!("{told}, and the same of {more} more"),
+            }
+        }
         None => narrate::step(names, recording.history(), row.step()),
     }
 }
@@ -30,7 +43,9 @@ pub(super) fn sentence(recording: &Recording, row: Row) -> String {
 /// A row as a sentence that also says whose doing it is.
 pub(super) fn whole_sentence(recording: &Recording, row: Row) -> String {
     match row.note().and_then(|place| recording.history().notes().get(place)) {
-        Some(noted) => narrate::note(recording.stage.names(), noted),
+        Some(noted) => {
+            format!("{} {}", recording.stage.names().node(noted.node), sentence(recording, row))
+        }
         None => sentence(recording, row),
     }
 }
@@ -72,14 +87,19 @@ pub(super) fn verdict_sentence(finding: &Finding) -> String {
 
 /// The steps that led to a step, nearest first, as far as they are of interest; the step itself
 /// comes first.
-pub(super) fn causes(recording: &Recording, no: StepNo, most: usize) -> Vec<StepNo> {
+pub(super) fn causes(
+    recording: &Recording,
+    no: StepNo,
+    msg: Option<MessageId>,
+    most: usize,
+) -> Vec<StepNo> {
     /// How far up it is worth looking: a producer's timers form one chain through the whole run.
     const FAR: usize = 64;
     let mut chain = vec![no];
     let mut at = no;
     for _ in 0..FAR {
         let Some(taken) = recording.history().step(at) else { break };
-        at = brought_back(recording, at).unwrap_or(taken.cause);
+        at = behind(recording.history(), at, msg).unwrap_or(taken.cause);
         if chain.len() == most || at == 0 {
             break;
         }
@@ -98,27 +118,6 @@ pub(super) fn causes(recording: &Recording, no: StepNo, most: usize) -> Vec<Step
         }
     }
     chain
-}
-
-/// For a step that handed a message out again: the step in which it came back into its queue. The
-/// engine only knows what made room for it.
-fn brought_back(recording: &Recording, at: StepNo) -> Option<StepNo> {
-    let notes = recording.history().notes();
-    let again = |noted: &Noted<Note>| match noted.note {
-        Note::Pushed { msg, redelivered: true, .. } => Some(msg),
-        _ => None,
-    };
-    let msg = recording.history().notes_of(at).iter().find_map(again)?;
-    let rows = recording.index.message(msg);
-    let before = rows.partition_point(|row| row.step() < at);
-    let back = |row: &&Row| {
-        let note = row.note().and_then(|place| notes.get(place));
-        let came = |noted: &Noted<Note>| {
-            matches!(noted.note, Note::Requeued { .. } | Note::Recovered { .. })
-        };
-        note.is_some_and(came)
-    };
-    rows[..before].iter().rev().find(back).map(|row| row.step())
 }
 
 /// The best row to show for a step: the one about `msg`, or the first; with as little detail as
@@ -156,7 +155,7 @@ pub(super) fn chain_of(
         let label = drawn(recording, row).map_or_else(String::new, |sketch| sketch.label);
         format!("{no} {label}")
     };
-    let chain = causes(recording, no, 8);
+    let chain = causes(recording, no, msg, 8);
     if chain.len() == 1 {
         return "nothing before it: planned, or there from the beginning".to_owned();
     }

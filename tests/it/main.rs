@@ -15,3 +15,5 @@ mod reports;
 mod theory;
 #[cfg(feature = "tui")]
 mod tui;
+#[cfg(feature = "tui")]
+mod tui_kafka;

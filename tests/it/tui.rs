@@ -62,14 +62,14 @@ fn model(size: (u16, u16)) -> Model {
     Model::new(recording(&[]), ui(size))
 }
 
-fn press(model: &mut Model, keys: &str) {
+pub(crate) fn press(model: &mut Model, keys: &str) {
     for key in keys.chars() {
         let key = if key == '\n' { Key::Enter } else { Key::Char(key) };
         update(model, Message::Key(key));
     }
 }
 
-fn drawn(model: &Model) -> Buffer {
+pub(crate) fn drawn(model: &Model) -> Buffer {
     let (width, height) = model.ui.size;
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test backend");
     terminal.draw(|frame| view(model, frame.buffer_mut())).expect("a test backend cannot fail");
@@ -77,13 +77,13 @@ fn drawn(model: &Model) -> Buffer {
 }
 
 /// The rows of a screen.
-fn rows(buffer: &Buffer) -> Vec<String> {
+pub(crate) fn rows(buffer: &Buffer) -> Vec<String> {
     let width = usize::from(buffer.area.width);
     buffer.content.chunks(width).map(|row| row.iter().map(|cell| cell.symbol()).collect()).collect()
 }
 
 /// The rows, and below them each stretch of cells that is not plain: `3:10..14 fg=Red bold`.
-fn with_styles(buffer: &Buffer) -> String {
+pub(crate) fn with_styles(buffer: &Buffer) -> String {
     let width = usize::from(buffer.area.width);
     let mut text: String =
         rows(buffer).iter().map(|row| format!("|{}|\n", row.trim_end())).collect();

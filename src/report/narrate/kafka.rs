@@ -2,8 +2,9 @@
 
 use crate::check::Cast;
 use crate::kernel::NodeId;
+use crate::kernel::run::Noted;
 use crate::talk::kafka::{KafkaNote, Left, Moved, TxnPhase, Verdict};
-use crate::talk::{KafkaClientTimer, KafkaOrder, KafkaTimer, SeekTo};
+use crate::talk::{KafkaClientTimer, KafkaOrder, KafkaTimer, Note, SeekTo};
 
 /// What a note says of the node that made it.
 pub(super) fn predicate(cast: &Cast, note: KafkaNote) -> String {
@@ -234,5 +235,54 @@ const fn phase_name(phase: TxnPhase) -> &'static str {
         TxnPhase::CompleteAbort => "CompleteAbort",
         TxnPhase::Dead => "Dead",
         TxnPhase::PrepareEpochFence => "PrepareEpochFence",
+    }
+}
+
+/// The notes of a step that are worth telling, each with the number of those that are like it and
+/// follow it. Of what brokers do for their own topics nothing is told if there is anything else.
+pub(super) fn telling<'a>(cast: &Cast, notes: &'a [Noted<Note>]) -> Vec<(&'a Noted<Note>, usize)> {
+    let own = |noted: &Noted<Note>| match &noted.note {
+        Note::Kafka(KafkaNote::OffsetCommitted { .. }) => false,
+        Note::Kafka(note) => note.at().is_some_and(|at| cast.is_internal(at.topic)),
+        _ => false,
+    };
+    let is_kafka = notes.iter().any(|noted| matches!(noted.note, Note::Kafka(_)));
+    let all_own = notes.iter().all(own);
+    let mut kept: Vec<(&Noted<Note>, usize)> = Vec::new();
+    for noted in notes.iter().filter(|noted| all_own || !own(noted)) {
+        match kept.last_mut() {
+            Some((last, more)) if is_kafka && alike(&last.note, &noted.note) => *more += 1,
+            _ => kept.push((noted, 0)),
+        }
+    }
+    kept
+}
+
+/// Whether two notes of one step at one node are told in one line: the same happens to several
+/// messages.
+pub fn alike(one: &Note, other: &Note) -> bool {
+    match (one, other) {
+        (Note::Submitted { .. }, Note::Submitted { .. })
+        | (Note::Published { .. }, Note::Published { .. })
+        | (Note::Confirmed { .. }, Note::Confirmed { .. })
+        | (Note::Refused { .. }, Note::Refused { .. })
+        | (Note::Unknown { .. }, Note::Unknown { .. })
+        | (Note::GaveUp { .. }, Note::GaveUp { .. }) => true,
+        (Note::Kafka(one), Note::Kafka(other)) => match (one, other) {
+            (KafkaNote::Appended { at: a, .. }, KafkaNote::Appended { at: b, .. })
+            | (KafkaNote::Polled { at: a, .. }, KafkaNote::Polled { at: b, .. })
+            | (KafkaNote::SequenceKnown { at: a, .. }, KafkaNote::SequenceKnown { at: b, .. })
+            | (KafkaNote::CompactedAway { at: a, .. }, KafkaNote::CompactedAway { at: b, .. }) => {
+                a == b
+            }
+            (
+                KafkaNote::ProduceRefused { at: a, code: x, .. },
+                KafkaNote::ProduceRefused { at: b, code: y, .. },
+            ) => a == b && x == y,
+            (KafkaNote::Acquired { peer: a, .. }, KafkaNote::Acquired { peer: b, .. }) => a == b,
+            (KafkaNote::Released { then: a, .. }, KafkaNote::Released { then: b, .. }) => a == b,
+            _ => false,
+        },
+        _ => false,
     }
 }

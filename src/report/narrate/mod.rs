@@ -2,6 +2,8 @@
 
 mod kafka;
 
+pub use kafka::alike;
+
 use crate::check::Cast;
 use crate::kernel::run::Noted;
 use crate::kernel::{Fault, History, NodeId, Step, StepNo, Taken};
@@ -170,11 +172,14 @@ pub fn predicate(names: &Names, note: &Note) -> String {
 /// A step as a sentence, without its time. What a packet said is told by the notes that it led to.
 pub fn step(names: &Names, history: &History<Mq>, no: StepNo) -> String {
     let Some(taken) = history.step(no) else { return "the beginning".into() };
-    let notes = history.notes_of(no);
+    let notes = kafka::telling(names.cast(), history.notes_of(no));
     let told = notes
         .iter()
         .take(3)
-        .map(|noted| predicate(names, &noted.note))
+        .map(|(noted, more)| match more {
+            0 => predicate(names, &noted.note),
+            more => format!("{} (and {more} more)", predicate(names, &noted.note)),
+        })
         .collect::<Vec<_>>()
         .join("; ");
     let more = match notes.len().saturating_sub(3) {

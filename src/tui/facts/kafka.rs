@@ -177,19 +177,15 @@ pub(in crate::tui) fn words(recording: &Recording, station: Station, handled: bo
     let cast = recording.stage.names().cast();
     match station {
         Station::Copied(_) => "has a copy of it".to_owned(),
-        Station::Passed(high) => {
-            format!("is past it with the high watermark ({high}): consumers may see it")
-        }
-        Station::Ended { commit: true } => "committed the transaction that it is in".to_owned(),
-        Station::Ended { commit: false } => "aborted the transaction that it is in".to_owned(),
+        Station::Passed(high) => format!("high watermark {high} is past it"),
+        Station::Ended { commit: true } => "its transaction is committed".to_owned(),
+        Station::Ended { commit: false } => "its transaction is aborted".to_owned(),
         Station::Committed { group, offset } => {
-            let how = if handled { "" } else { ", though nobody has handled it" };
-            format!("has {} past it: {offset} committed{how}", cast.consumer_group(group))
+            let how = if handled { "past it" } else { "NOT HANDLED" };
+            format!("{} committed {offset}: {how}", cast.consumer_group(group))
         }
-        Station::Deleted(start) => format!("deleted it: the log starts at {start} now"),
-        Station::LeftBehind(leader) => {
-            format!("made {} the leader, which does not have it", cast.name(leader))
-        }
-        Station::Cut { to, .. } => format!("cut it off: the log ends at {to} now"),
+        Station::Deleted(start) => format!("deleted it: the log starts at {start}"),
+        Station::LeftBehind(leader) => format!("{} leads now, without it", cast.name(leader)),
+        Station::Cut { to, .. } => format!("cut it off: the log ends at {to}"),
     }
 }

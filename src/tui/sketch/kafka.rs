@@ -151,7 +151,9 @@ pub(super) fn is_told(note: &Note, packet: Option<&Packet>) -> bool {
         Note::Kafka(KafkaNote::Polled { .. }) | Note::Started { .. } => {
             packet.is_none_or(|it| it.name.ends_with("Fetch") && it.records > 0)
         }
-        Note::Confirmed { .. } => packet.is_none_or(|it| it.name == "Produce"),
+        Note::Kafka(KafkaNote::Appended { .. }) | Note::Confirmed { .. } => {
+            packet.is_none_or(|it| it.name == "Produce")
+        }
         _ => true,
     }
 }
@@ -176,34 +178,5 @@ pub(in crate::tui) fn is_quiet(stage: &Stage, note: &KafkaNote, was: Option<&Not
             internal || appended
         }
         _ => internal,
-    }
-}
-
-/// Whether two notes of one step at one node are told in one line: the same happens to several
-/// messages.
-pub(in crate::tui) fn goes_with(one: &Note, other: &Note) -> bool {
-    match (one, other) {
-        (Note::Submitted { .. }, Note::Submitted { .. })
-        | (Note::Published { .. }, Note::Published { .. })
-        | (Note::Confirmed { .. }, Note::Confirmed { .. })
-        | (Note::Refused { .. }, Note::Refused { .. })
-        | (Note::Unknown { .. }, Note::Unknown { .. })
-        | (Note::GaveUp { .. }, Note::GaveUp { .. }) => true,
-        (Note::Kafka(one), Note::Kafka(other)) => match (one, other) {
-            (KafkaNote::Appended { at: a, .. }, KafkaNote::Appended { at: b, .. })
-            | (KafkaNote::Polled { at: a, .. }, KafkaNote::Polled { at: b, .. })
-            | (KafkaNote::SequenceKnown { at: a, .. }, KafkaNote::SequenceKnown { at: b, .. })
-            | (KafkaNote::CompactedAway { at: a, .. }, KafkaNote::CompactedAway { at: b, .. }) => {
-                a == b
-            }
-            (
-                KafkaNote::ProduceRefused { at: a, code: x, .. },
-                KafkaNote::ProduceRefused { at: b, code: y, .. },
-            ) => a == b && x == y,
-            (KafkaNote::Acquired { peer: a, .. }, KafkaNote::Acquired { peer: b, .. }) => a == b,
-            (KafkaNote::Released { then: a, .. }, KafkaNote::Released { then: b, .. }) => a == b,
-            _ => false,
-        },
-        _ => false,
     }
 }

@@ -3,12 +3,15 @@
 
 pub(super) mod kafka;
 
+pub(super) use crate::report::cause::struck;
+
 use crate::check::Role as Part;
 use crate::kernel::run::Noted;
 use crate::kernel::{Fault, History, NodeId, Step, StepNo};
 use crate::talk::{Fate, MessageId, Mq, Note, RabbitTimer, Returned, Settle, Timer};
 use crate::tui::glyph::State;
 use crate::tui::index::{Index, Row};
+use crate::tui::packets::Weight;
 use crate::tui::stage::{Entity, Stage, queue_of};
 
 /// One row of a diagram.
@@ -26,22 +29,6 @@ pub(super) struct Sketch {
     pub tail: String,
     /// Which message it is about.
     pub msg: Option<MessageId>,
-}
-
-/// The nodes that a fault strikes.
-pub(super) fn struck(fault: &Fault<Mq>) -> Vec<NodeId> {
-    match *fault {
-        Fault::Kill(id)
-        | Fault::PowerLoss(id)
-        | Fault::Stop(id)
-        | Fault::Restart(id)
-        | Fault::Pause(id)
-        | Fault::Resume(id)
-        | Fault::Slow(id, _)
-        | Fault::Order(id, _) => vec![id],
-        Fault::Cut(link) | Fault::Heal(link) => vec![link.from, link.to],
-        Fault::Break(a, b) => vec![a, b],
-    }
 }
 
 /// Draws a row. `None` for the beginning, where nothing has happened.
@@ -213,10 +200,14 @@ fn of_kafka(
     };
     if let (Some(_), Note::Kafka(note)) = (from, &noted.note)
         && kafka::wants_packet(note)
-        && let Some(packet) = packet
+        && let Some(packet) = packet.filter(|it| it.weight == Weight::Telling)
     {
         tail = if tail.is_empty() { label } else { format!("{label}, {tail}") };
         label = packet.label();
+    }
+    if from.is_none() {
+        // it came with an earlier packet
+        label = label.replace("Produce ", "append ").replace("Fetch ", "poll ");
     }
     let sent = match noted.note {
         Note::Confirmed { .. } => State::Confirmed,

@@ -2,6 +2,7 @@
 
 use super::say;
 use crate::kernel::{StepNo, Time};
+use crate::report::cause::behind;
 use crate::talk::MessageId;
 use crate::tui::index::{Detail, MarkKind, Row};
 use crate::tui::model::{Asking, Model, Overlay, View};
@@ -96,6 +97,10 @@ pub(super) fn next_violation(model: &mut Model) {
             model.ui.verdict = place;
             let msg = model.recording.findings[place].msg();
             model.cursor.at = story::row_of_step(&model.recording, no, msg);
+            // what a log loses names no message, and the journey is to show which
+            if model.recording.stage.has_kafka() && model.message() != msg {
+                model.cursor.msg = msg;
+            }
         }
         None => say(model, "no guarantee is violated in this run"),
     }
@@ -138,9 +143,10 @@ pub(super) fn along_message(model: &mut Model, by: isize) {
 
 pub(super) fn to_cause(model: &mut Model) {
     let mut no = model.cursor.at.step();
+    let msg = model.message();
     // steps without notes are only the way from one to the next
     while let Some(taken) = model.recording.history().step(no) {
-        no = taken.cause;
+        no = behind(model.recording.history(), no, msg).unwrap_or(taken.cause);
         let told = !model.recording.history().notes_of(no).is_empty();
         if no > 0 && (told || model.ui.detail == Detail::Steps) {
             go_to_step(model, no);

@@ -98,9 +98,14 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             let name = recording.stage.name(sketch.at);
             paint.name(x, y, 13, name, if future { Role::Dim } else { Role::Title });
             paint.sign(x + 14, y, paint.glyphs.of(sketch.state), sketch.state.role());
-            let text = story::sentence(recording, row);
+            let mut text = story::sentence(recording, row);
+            let room = area.right().saturating_sub(x + 17);
+            if text.chars().count() > usize::from(room) {
+                // an offset must not be what is cut off
+                text = text.replace(" at offset ", " @");
+            }
             let role = if future { Role::Dim } else { Role::Text };
-            paint.text(x + 16, y, area.right().saturating_sub(x + 17), &text, role);
+            paint.text(x + 16, y, room, &text, role);
         }
         if Some(at) == place {
             paint.sign(area.x, y, paint.glyphs.cursor, Role::Title);

@@ -59,7 +59,7 @@ pub(super) fn rows(model: &Model, facts: &Facts) -> Vec<Fact> {
         ("on", copies.join(" "), Role::Text),
         ("HW past", when(record.passed().and_then(seen)), Role::Text),
         ("acked", acked.0, acked.1),
-        ("polled", format!("{} times", facts.pushed), Role::Text),
+        ("polled", format!("{}x", facts.pushed), Role::Text),
         ("effects", facts.effects.to_string(), effects),
         ("committed", committed.0, committed.1),
         ("state now", format!("{} {}", glyphs.of(state), facts.word()), state.role()),

@@ -192,7 +192,7 @@ pub(super) fn strip(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             let at = model.recording.stage.name(Entity::Partition(record.at));
             parts.push(format!("{at} @{}", record.offset));
         }
-        if let Some((at, _)) = facts.published.1 {
+        if let Some((at, _)) = facts.published.1.filter(|_| facts.records.is_empty()) {
             parts.push(format!("published {at}"));
         }
         match facts.confirmed {

@@ -39,17 +39,18 @@ impl Cell {
     }
 }
 
-pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect, cells: &[Cell], width: u16) {
-    for (place, cell) in (0u16..).zip(cells) {
-        let x0 = area.x + 1 + place * width;
-        let right = (x0 + width.saturating_sub(1)).min(area.right());
+pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect, cells: &[(u16, Cell)]) {
+    for (place, (from, cell)) in cells.iter().enumerate() {
+        let x0 = area.x + 1 + from;
+        let next = cells.get(place + 1).map(|(from, _)| area.x + from);
+        let right = next.unwrap_or(area.right()).min(area.right());
         let mut x = x0;
         for (text, role) in &cell.words {
             x = paint.text(x, area.y, right.saturating_sub(x), text, *role) + 1;
         }
         if cell.entity.is_some() && cell.entity == model.cursor.entity {
             let name = cell.words.first().map_or(0, |(name, _)| name.chars().count() as u16);
-            paint.select(x0, area.y, name.min(width));
+            paint.select(x0, area.y, name.min(right.saturating_sub(x0)));
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::tui::theme::Role;
 
 /// One line.
 pub(super) enum Line {
-    /// Several small things side by side, each so wide.
-    Cells(Vec<Cell>, u16),
+    /// Several small things side by side, each so far from the left.
+    Cells(Vec<(u16, Cell)>),
     /// The heads of the columns of partitions.
     Head,
     /// A topic of which not all partitions fit: how many there are.
@@ -37,7 +37,7 @@ impl Line {
     /// What can be selected in it.
     pub(super) fn entities(&self) -> Vec<Entity> {
         match self {
-            Line::Cells(cells, _) => cells.iter().filter_map(|cell| cell.entity).collect(),
+            Line::Cells(cells) => cells.iter().filter_map(|(_, cell)| cell.entity).collect(),
             Line::Partition { at, .. } => vec![Entity::Partition(*at)],
             Line::Group(group) => vec![Entity::Group(*group)],
             Line::Replica { .. }
@@ -56,9 +56,9 @@ impl Line {
     /// The entity at a column.
     pub(super) fn entity_at(&self, area: Rect, x: u16) -> Option<Entity> {
         match self {
-            Line::Cells(cells, width) => {
-                let place = x.checked_sub(area.x + 1)? / width;
-                cells.get(usize::from(place))?.entity
+            Line::Cells(cells) => {
+                let x = x.checked_sub(area.x + 1)?;
+                cells.iter().rev().find(|(from, _)| *from <= x)?.1.entity
             }
             Line::Replica { at, .. } | Line::Offsets { at, .. } => Some(Entity::Partition(*at)),
             _ => self.entities().first().copied(),
@@ -74,7 +74,7 @@ impl Line {
         scale: Offset,
     ) {
         match self {
-            Line::Cells(cells, width) => cells::draw(model, paint, area, cells, *width),
+            Line::Cells(cells) => cells::draw(model, paint, area, cells),
             Line::Head => partition::head(cluster, paint, area),
             Line::Topic(text) => {
                 paint.text(area.x + 1, area.y, area.width.saturating_sub(2), text, Role::Title);
@@ -92,17 +92,27 @@ impl Line {
     }
 }
 
-/// Puts cells side by side, as many as fit in a line.
+/// Puts cells side by side, each at least `wanted` wide, as many as fit in a line.
 fn side_by_side(cells: Vec<Cell>, wanted: u16, area: Rect, lines: &mut Vec<Line>) {
     let room = area.width.saturating_sub(2);
-    let widest = cells.iter().map(Cell::width).max().unwrap_or(0) + 2;
-    let width = widest.clamp(wanted, room.max(wanted));
-    let fit = (room / width).max(1);
-    // what fits is spread over the line
-    let width = if usize::from(fit) < cells.len() { room / fit } else { width };
-    let mut cells = cells.into_iter().peekable();
-    while cells.peek().is_some() {
-        lines.push(Line::Cells(cells.by_ref().take(usize::from(fit)).collect(), width));
+    // columns of half a line keep what is alike below each other
+    let half = room / 2;
+    let mut line: Vec<(u16, Cell)> = Vec::new();
+    let mut end = 0;
+    for cell in cells {
+        let needed = cell.width();
+        if !line.is_empty() && end + needed > room {
+            lines.push(Line::Cells(std::mem::take(&mut line)));
+            end = 0;
+        }
+        line.push((end, cell));
+        end += (needed + 2).max(wanted);
+        if wanted > 20 && end < half {
+            end = half;
+        }
+    }
+    if !line.is_empty() {
+        lines.push(Line::Cells(line));
     }
 }
 

@@ -99,7 +99,8 @@ fn draw_foot(model: &Model, paint: &mut Paint<'_>, area: Rect, hidden: usize) {
     if area.height == 1 {
         let more = match hidden {
             0 => String::new(),
-            _ => format!("{hidden} lines more: h l"),
+            1 => "1 more line: h l".to_owned(),
+            _ => format!("{hidden} more lines: h l"),
         };
         let right = paint.text_right(area.right(), y, area.width, &more, Role::Title);
         in_flight(model, paint, Rect { width: right.saturating_sub(area.x + 1), ..area });

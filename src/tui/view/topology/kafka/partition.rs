@@ -63,7 +63,7 @@ pub(super) fn head(cluster: Cluster<'_>, paint: &mut Paint<'_>, area: Rect) {
     };
     word(columns.name, "partition");
     word(columns.leader, "leader");
-    word(columns.epoch, "ep.");
+    word(columns.epoch, "ep");
     word(columns.isr, "in sync");
     word(columns.bar, "log");
     word(columns.owner, "owner");
