@@ -497,3 +497,18 @@ fn an_aborted_transaction_refuses_its_records() {
     let kinds = desk.kinds();
     assert_eq!(kinds[kinds.len() - 4..], ["refused", "gave-up", "refused", "gave-up"]);
 }
+
+/// The first transaction has records before `initTransactions` is answered.
+#[test]
+fn every_transaction_is_told_of_once_also_the_first() {
+    let mut desk = ready(transactional(true), 1);
+    let mut toy = Toy::default();
+    let mut told = 0;
+    for timer in [KafkaClientTimer::Send, KafkaClientTimer::Commit].repeat(2) {
+        desk.fire(timer);
+        serve(&mut desk, &mut toy);
+        told += desk.kinds().iter().filter(|it| **it == "txn-begun").count();
+    }
+    assert_eq!(toy.messages(0), [1, 2, 3, 4]);
+    assert_eq!(told, 2);
+}

@@ -17,6 +17,8 @@ pub(super) struct Txn {
     stage: Stage,
     /// Its records.
     records: Vec<Record>,
+    /// It was told where it begins.
+    told: bool,
     /// A record was not acknowledged: it cannot be committed.
     failed: bool,
     /// It is to be committed.
@@ -60,14 +62,12 @@ impl KafkaProducer {
 
     /// `send` took a record.
     pub(super) fn txn_took(&mut self, record: Record, ctx: &mut Ctx<'_, Mq>) {
-        let Some(txn) = &self.config.transaction else { return };
-        self.txn.records.push(record);
-        if let Sending::Batching(client) = &self.client
-            && let Some(identity) = client.identity
-            && self.txn.records.len() == 1
-        {
-            ctx.note(Note::Kafka(KafkaNote::TxnBegun { producer: identity.id }));
+        if self.config.transaction.is_none() {
+            return;
         }
+        self.txn.records.push(record);
+        self.tell_begun(ctx);
+        let Some(txn) = &self.config.transaction else { return };
         let full = self.txn.records.len() as u32 >= txn.records.max(1);
         let last = self.submitted >= self.config.messages && self.again.is_empty();
         if full || last {
@@ -75,6 +75,19 @@ impl KafkaProducer {
             let site = Site::new("transaction", u64::from(ctx.me.0)).nth(self.txn.number);
             let wait = ctx.span(site, &txn.takes);
             ctx.arm(Timer::KafkaClient(KafkaClientTimer::Commit), wait);
+        }
+    }
+
+    /// Tells where a transaction begins, as soon as it is known whose it is: the first one of a
+    /// producer has records before `initTransactions` is answered.
+    fn tell_begun(&mut self, ctx: &mut Ctx<'_, Mq>) {
+        if let Sending::Batching(client) = &self.client
+            && let Some(identity) = client.identity
+            && !self.txn.told
+            && !self.txn.records.is_empty()
+        {
+            self.txn.told = true;
+            ctx.note(Note::Kafka(KafkaNote::TxnBegun { producer: identity.id }));
         }
     }
 
@@ -203,6 +216,7 @@ impl KafkaProducer {
     fn identified(&mut self, said: Option<Result<ProducerIdentity, Code>>, ctx: &mut Ctx<'_, Mq>) {
         let Sending::Batching(client) = &mut self.client else { return };
         let fatal = client.identified(said, tools!(self, ctx));
+        self.tell_begun(ctx);
         if fatal.is_some() && self.config.transaction.is_some() {
             self.fenced(ctx);
         }
