@@ -1,7 +1,8 @@
 //! `torn-transaction`: what an application wrote as one transaction is committed in one partition
 //! and aborted in another, or partly committed in one. A delayed `EndTxn` that hits the next
 //! transaction of its producer does that where epochs do not grow with every transaction
-//! (KAFKA-17754, before KIP-890).
+//! (KAFKA-17754, before KIP-890). Records of a transaction that are appended after it was committed are
+//! torn off as well: nobody will ever commit them.
 //!
 //! The smallest history that breaks it:
 //! ```text
@@ -10,9 +11,9 @@
 //! producer begin by=7
 //! b1       append m1 p0 0
 //! b1       txn p0 0 1 by=7
-//! b1       marker p0 1 by=7 commit
 //! b1       append m2 p1 0
 //! b1       txn p1 0 1 by=7
+//! b1       marker p0 1 by=7 commit
 //! b1       marker p1 1 by=7 abort
 //! ```
 
@@ -20,6 +21,7 @@ use super::super::class::{Class, Point};
 use super::super::ledger::{Case, Ledger};
 use super::super::verdict::How;
 use crate::talk::MessageId;
+use crate::talk::kafka::{Offset, TopicPartition};
 
 impl Ledger {
     /// Records of a transaction of a producer are committed or aborted.
@@ -45,6 +47,23 @@ impl Ledger {
             None => *fates = [fates[1], (serial, commit)],
         }
     }
+
+    /// Records from `first` on became part of a transaction of a producer.
+    pub(in super::super) fn judge_after_its_end(
+        &mut self,
+        case: Case,
+        at: TopicPartition,
+        first: Offset,
+        producer: u32,
+        serial: u32,
+    ) {
+        if serial == 0 || !self.streams.txn(producer).fates.contains(&(serial, true)) {
+            return;
+        }
+        let msg = self.streams.part(at).slot(first).map(|slot| slot.msg);
+        let what = (Class::TornTransaction, Point::Log, How::TwoFates);
+        self.breach(case, what, msg, None, Some(case.node));
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +78,15 @@ mod tests {
         assert_breaks(include_str!("torn_transaction.rs"), CLASS, How::TwoFates);
         let history = smallest(include_str!("torn_transaction.rs"));
         assert_keeps(&history.replace("abort", "commit"), CLASS);
+    }
+
+    #[test]
+    fn what_is_appended_after_its_commit_is_torn_off() {
+        let late = "producer submit m1 / producer submit m2 / producer begin by=7
+            b1 append m1 p0 0 / b1 txn p0 0 1 by=7 / b1 marker p0 1 by=7 commit
+            b1 append m2 p0 2 / b1 txn p0 2 3 by=7";
+        assert_breaks(late, CLASS, How::TwoFates);
+        assert_keeps(&late.replace("commit", "abort"), CLASS);
     }
 
     #[test]

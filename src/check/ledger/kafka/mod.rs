@@ -278,6 +278,7 @@ impl Ledger {
             KafkaNote::TxnRecords { at, first, end, producer } => {
                 let serial = self.streams.txn(producer).serial;
                 self.streams.part(at).enlist(first, end, producer, serial);
+                self.judge_after_its_end(placed(case, at), at, first, producer, serial);
             }
             KafkaNote::TxnMarker { at, offset, producer, commit } => {
                 self.txn_marker(placed(case, at), at, offset, producer, commit);
