@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::client::handler::{Produce, Role};
-use crate::client::kafka::consumer::{CommitWhen, InTransaction};
+use crate::client::kafka::consumer::{CommitWhen, InTransaction, OnFailure};
 use crate::client::script::PoisonKind;
 use crate::kafka::assign::Assignor;
 use crate::talk::Order;
