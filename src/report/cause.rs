@@ -7,7 +7,7 @@
 
 use crate::kernel::run::Noted;
 use crate::kernel::{Fault, History, NodeId, Step, StepNo};
-use crate::talk::kafka::{GroupId, Left, Moved, TopicPartition};
+use crate::talk::kafka::{GroupId, Left, Moved, Offset, TopicPartition};
 use crate::talk::{KafkaNote, MessageId, Mq, Note};
 
 /// The nodes that a fault strikes.
@@ -122,19 +122,56 @@ impl Kafka<'_> {
                 Moved::Truncation => self.election(at),
                 Moved::Seek => None,
             },
-            KafkaNote::Polled { msg, group, at, .. } => {
-                self.last(|_, note| match *note {
-                    KafkaNote::Polled { msg: its, group: by, .. } => (its, by) == (msg, group),
-                    _ => false,
-                })?;
-                // a record that comes again is read from where its reader began
-                self.last(|by, note| {
-                    by == node
-                        && matches!(note, KafkaNote::PositionMoved { at: its, .. } if *its == at)
-                })
+            KafkaNote::Polled { msg, group, at, offset } => {
+                self.again(node, (msg, group), (at, offset))
             }
             _ => None,
         }
+    }
+
+    /// Why a group gets a message again: it was appended again, its reader moved back, or its handler
+    /// failed.
+    fn again(
+        &self,
+        node: NodeId,
+        (msg, group): (MessageId, GroupId),
+        (at, offset): (TopicPartition, Offset),
+    ) -> Option<StepNo> {
+        let before = self.last(|_, note| match *note {
+            KafkaNote::Polled { msg: its, group: by, .. } => (its, by) == (msg, group),
+            _ => false,
+        })?;
+        let same = self.history.notes_of(before).iter().any(|noted| match noted.note {
+            Note::Kafka(KafkaNote::Polled { msg: its, at: place, offset: of, .. }) => {
+                (its, place, of) == (msg, at, offset)
+            }
+            _ => false,
+        });
+        if !same {
+            return self.last(|_, note| match *note {
+                KafkaNote::Appended { msg: its, at: place, offset: of, .. } => {
+                    (its, place, of) == (msg, at, offset)
+                }
+                _ => false,
+            });
+        }
+        // a record that comes again is read from where its reader began
+        let moved = self.last(|by, note| {
+            by == node && matches!(note, KafkaNote::PositionMoved { at: its, .. } if *its == at)
+        });
+        moved.filter(|moved| *moved >= before).or_else(|| self.failed(node, msg, before))
+    }
+
+    /// Where a handler failed over a message, not before a step.
+    fn failed(&self, node: NodeId, msg: MessageId, since: StepNo) -> Option<StepNo> {
+        let notes = self.history.notes();
+        let from = notes.partition_point(|noted| noted.step < since);
+        let to = notes.partition_point(|noted| noted.step < self.no);
+        let failed = |noted: &&Noted<Note>| match noted.note {
+            Note::Failed { msg: its, .. } => noted.node == node && its == msg,
+            _ => false,
+        };
+        notes[from..to].iter().rev().find(failed).map(|noted| noted.step)
     }
 
     /// The last step before this one in which a note like that was made.

@@ -51,7 +51,7 @@ pub fn explain(
 ) -> Explanation {
     let chain = chain(names, history, breach);
     let shape: Vec<&str> =
-        causes(history, breach).iter().filter_map(|&no| shape(history, no)).collect();
+        causes(names, history, breach).iter().filter_map(|&no| shape(history, no)).collect();
     let mut turns: Vec<&str> = Vec::new();
     for word in shape {
         if !turns.contains(&word) {
@@ -81,12 +81,13 @@ pub fn explain(
 ///
 /// The engine knows what sent each packet and armed each timer, and [`behind`] what is behind that.
 /// Steps that say nothing about anything only carry the cause along, so they are left out.
-fn causes(history: &History<Mq>, breach: &Breach) -> Vec<StepNo> {
+fn causes(names: &Names, history: &History<Mq>, breach: &Breach) -> Vec<StepNo> {
     let mut steps = Vec::new();
     let mut at = breach.step;
     while let Some(taken) = history.step(at) {
         let fault = matches!(taken.step, Step::Fault(_));
-        if steps.is_empty() || fault || !history.notes_of(at).is_empty() {
+        let own = |noted: &Noted<Note>| narrate::is_own(names.cast(), &noted.note);
+        if steps.is_empty() || fault || !history.notes_of(at).iter().all(own) {
             steps.push(at);
         }
         if begins(history, at, breach) {
@@ -112,7 +113,7 @@ fn begins(history: &History<Mq>, no: StepNo, breach: &Breach) -> bool {
 }
 
 fn chain(names: &Names, history: &History<Mq>, breach: &Breach) -> Vec<Link> {
-    let steps = causes(history, breach);
+    let steps = causes(names, history, breach);
     let left_out = steps.len().saturating_sub(LONGEST);
     let (last, resumed) = (LONGEST - 2, LONGEST - 2 + left_out);
     let told = |(index, no): (usize, StepNo)| {

@@ -18,7 +18,15 @@ pub(super) fn drawn(recording: &Recording, row: Row) -> Option<Sketch> {
     sketch(recording.history(), &recording.index, &recording.stage, row)
 }
 
-/// A row as a sentence, without its time.
+/// A row as a sentence about the one message that its note names.
+pub(super) fn sentence_of_one(recording: &Recording, row: Row) -> String {
+    match row.note().and_then(|place| recording.history().notes().get(place)) {
+        Some(noted) => narrate::predicate(recording.stage.names(), &noted.note),
+        None => sentence(recording, row),
+    }
+}
+
+/// A row as a sentence, without its time. What happens to several messages at once is one.
 pub(super) fn sentence(recording: &Recording, row: Row) -> String {
     let names = recording.stage.names();
     if row.note().is_none()
@@ -107,7 +115,9 @@ pub(super) fn causes(
             recording.history().step(at).map(|taken| &taken.step),
             Some(Step::Fault(fault)) if !matches!(fault, Fault::Order(..))
         );
-        if fault || !recording.history().notes_of(at).is_empty() {
+        let cast = recording.stage.names().cast();
+        let own = |noted: &crate::kernel::run::Noted<Note>| narrate::is_own(cast, &noted.note);
+        if fault || !recording.history().notes_of(at).iter().all(own) {
             chain.push(at);
         }
         // a message begins where it is submitted

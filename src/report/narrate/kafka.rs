@@ -238,14 +238,19 @@ const fn phase_name(phase: TxnPhase) -> &'static str {
     }
 }
 
-/// The notes of a step that are worth telling, each with the number of those that are like it and
-/// follow it. Of what brokers do for their own topics nothing is told if there is anything else.
-pub(super) fn telling<'a>(cast: &Cast, notes: &'a [Noted<Note>]) -> Vec<(&'a Noted<Note>, usize)> {
-    let own = |noted: &Noted<Note>| match &noted.note {
+/// Whether a note is about a topic in which brokers keep their own records, and nothing else.
+pub fn is_own(cast: &Cast, note: &Note) -> bool {
+    match note {
         Note::Kafka(KafkaNote::OffsetCommitted { .. }) => false,
         Note::Kafka(note) => note.at().is_some_and(|at| cast.is_internal(at.topic)),
         _ => false,
-    };
+    }
+}
+
+/// The notes of a step that are worth telling, each with the number of those that are like it and
+/// follow it. Of what brokers do for their own topics nothing is told if there is anything else.
+pub(super) fn telling<'a>(cast: &Cast, notes: &'a [Noted<Note>]) -> Vec<(&'a Noted<Note>, usize)> {
+    let own = |noted: &Noted<Note>| is_own(cast, &noted.note);
     let is_kafka = notes.iter().any(|noted| matches!(noted.note, Note::Kafka(_)));
     let all_own = notes.iter().all(own);
     let mut kept: Vec<(&Noted<Note>, usize)> = Vec::new();

@@ -2,7 +2,7 @@
 
 mod kafka;
 
-pub use kafka::alike;
+pub use kafka::{alike, is_own};
 
 use crate::check::Cast;
 use crate::kernel::run::Noted;

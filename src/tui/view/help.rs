@@ -12,7 +12,7 @@ pub(in crate::tui) fn rows(filter: &str) -> Vec<&'static Binding> {
     BINDINGS.iter().filter(fits).collect()
 }
 
-pub(super) fn draw(paint: &mut Paint<'_>, filter: &str, selected: usize) {
+pub(super) fn draw(paint: &mut Paint<'_>, filter: &str, selected: usize, kafka: bool) {
     let screen = paint.buf.area;
     let rows = rows(filter);
     let width = screen.width.min(76);
@@ -36,10 +36,13 @@ pub(super) fn draw(paint: &mut Paint<'_>, filter: &str, selected: usize) {
             paint.select(inside.x, y, inside.width);
         }
     }
-    let notes = [
+    let mut notes = vec![
         "mouse: click selects, wheel scrolls, drag on the timeline scrubs",
         "shift or option with the mouse selects text in most terminals",
     ];
+    if kafka {
+        notes[1] = "logs: [ start  C committed  P position  S last stable  H high watermark  ] end";
+    }
     for (up, note) in notes.into_iter().rev().enumerate() {
         let y = inside.bottom().saturating_sub(up as u16 + 1);
         paint.text(inside.x + 1, y, inside.width.saturating_sub(2), note, Role::Dim);

@@ -98,7 +98,7 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             let name = recording.stage.name(sketch.at);
             paint.name(x, y, 13, name, if future { Role::Dim } else { Role::Title });
             paint.sign(x + 14, y, paint.glyphs.of(sketch.state), sketch.state.role());
-            let mut text = story::sentence(recording, row);
+            let mut text = story::sentence_of_one(recording, row);
             let room = area.right().saturating_sub(x + 17);
             if text.chars().count() > usize::from(room) {
                 // an offset must not be what is cut off

@@ -120,7 +120,8 @@ pub fn view(model: &Model, buf: &mut Buffer) {
         }
         Overlay::Help { filter, selected } => {
             hints::draw(model, &mut paint, layout.hints);
-            help::draw(&mut paint, filter, *selected);
+            let kafka = model.recording.stage.has_kafka();
+            help::draw(&mut paint, filter, *selected, kafka);
         }
         Overlay::Fork { selected } => {
             hints::draw(model, &mut paint, layout.hints);

@@ -130,7 +130,8 @@ pub(super) fn producers(model: &Model, cluster: Cluster<'_>) -> Vec<Cell> {
 pub(super) fn txns(model: &Model, cluster: Cluster<'_>) -> Vec<Cell> {
     let cast = model.recording.stage.names().cast();
     let of = |(id, view): (_, crate::kafka::TxnView)| {
-        let mut cell = Cell { entity: None, words: vec![(cast.txn(id), Role::Title)] };
+        let name = format!("txn {}", cast.txn(id));
+        let mut cell = Cell { entity: None, words: vec![(name, Role::Title)] };
         let role = match view.phase {
             TxnPhase::Empty | TxnPhase::CompleteCommit => Role::Acked,
             TxnPhase::CompleteAbort | TxnPhase::Dead => Role::Fault,
@@ -179,7 +180,14 @@ pub(super) fn members(model: &Model, cluster: Cluster<'_>, group: GroupId) -> Ve
         let glyphs = model.ui.charset.glyphs();
         match seat {
             _ if consumer.is_dead() => cell.say(format!("{} stopped", glyphs.crash), Role::Fault),
-            None => cell.say(format!("{} no member", glyphs.notice), Role::Fault),
+            None if view.is_some() => {
+                cell.say(format!("{} no member", glyphs.notice), Role::Fault);
+            }
+            // nobody is there who could say otherwise
+            None if consumer.member().generation() >= 0 => {
+                cell.say(format!("g{}", consumer.member().generation()), Role::Dim);
+            }
+            None => cell.say("joins", Role::Flight),
             Some(_) if consumer.member().generation() < 0 => cell.say("joins", Role::Flight),
             Some(seat) => {
                 cell.say(format!("g{}", consumer.member().generation()), Role::Text);

@@ -144,6 +144,10 @@ pub(super) fn lines(model: &Model, cluster: Cluster<'_>, area: Rect) -> Vec<Line
     };
     blank(&mut lines);
     if !fits {
+        // how groups and topics are stands above what has to be scrolled
+        let (groups, members) = rest.into_iter().partition(|it| matches!(it, Line::Group(_)));
+        lines.extend::<Vec<Line>>(groups);
+        rest = members;
         summaries(cluster, &partitions, &mut lines);
     }
     if !partitions.is_empty() {
