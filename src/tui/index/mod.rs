@@ -1,15 +1,17 @@
 //! What the player looks up in a recorded run, gathered once when it is opened, so that no frame
 //! ever walks through the whole history.
 
+mod kafka;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::packets::{Packets, Weight};
-use super::sketch::{call_of, kafka};
-use super::stage::Stage;
 use crate::kernel::{Fault, Health, History, NodeId, Step, StepNo, Time};
-use crate::report::narrate::alike;
-use crate::talk::kafka::{GroupId, Moved, Offset, TopicPartition};
+use crate::talk::kafka::TopicPartition;
 use crate::talk::{KafkaNote, MessageId, Mq, Note, Timer};
+use crate::tui::packets::{Packets, Weight};
+use crate::tui::sketch::{call_of, kafka as sketch};
+use crate::tui::stage::Stage;
+use kafka::Lag;
 
 /// One line of the story: a note, or a step as such. Rows are in the order in which things
 /// happened; the step itself comes before its notes.
@@ -156,44 +158,6 @@ impl Index {
         }
     }
 
-    /// What is told of a partition after a row.
-    pub(super) fn of_partition(&self, at: TopicPartition, after: Row) -> &[Row] {
-        let rows = self.of_partitions.get(&at).map_or(&[][..], Vec::as_slice);
-        &rows[rows.partition_point(|row| *row <= after)..]
-    }
-
-    /// Whether a partition ever loses records in this run.
-    pub(super) fn loses(&self, at: TopicPartition) -> bool {
-        self.losing.contains(&at)
-    }
-
-    /// What Kafka's packets said.
-    pub(super) fn packets(&self) -> &Packets {
-        &self.packets
-    }
-
-    /// How many notes after this one are told together with it.
-    pub(super) fn folded_after(&self, place: usize) -> usize {
-        let after = self.folded.get(place + 1..).unwrap_or(&[]);
-        after.iter().take_while(|folded| **folded).count()
-    }
-
-    /// Whether the story tells this row together with one before it.
-    pub(super) fn is_folded(&self, row: Row) -> bool {
-        row.note().and_then(|place| self.folded.get(place)) == Some(&true)
-    }
-
-    /// Whether a note is the first that the story tells of its step.
-    pub(super) fn begins_step(&self, step: StepNo, place: usize) -> bool {
-        let before = self.story.partition_point(|it| *it < Row::of_note(step, place));
-        before.checked_sub(1).is_none_or(|before| self.story[before].step() != step)
-    }
-
-    /// How many heartbeats and empty fetches passed between a row and the one shown before it.
-    pub(super) fn idle_before(&self, before: Option<Row>, row: Row) -> u32 {
-        self.packets.idle_between(before.map_or(0, Row::step), row.step())
-    }
-
     /// All notes about a message, in order.
     pub fn message(&self, msg: MessageId) -> &[Row] {
         let from = self.starts.get(msg.0 as usize);
@@ -250,39 +214,6 @@ impl Index {
         rows.map_or(0, |rows| rows.partition_point(|row| *row <= upto))
     }
 
-    fn gather_partitions(&mut self, history: &History<Mq>, stage: &Stage) {
-        for (place, noted) in history.notes().iter().enumerate() {
-            let Note::Kafka(note) = &noted.note else { continue };
-            let Some(at) = note.at().filter(|at| !stage.is_internal(*at)) else { continue };
-            match note {
-                KafkaNote::LogStart { .. }
-                | KafkaNote::Truncated { .. }
-                | KafkaNote::LeaderElected { .. } => {
-                    self.losing.insert(at);
-                }
-                KafkaNote::Replicated { .. }
-                | KafkaNote::HighWatermark { .. }
-                | KafkaNote::OffsetCommitted { .. }
-                | KafkaNote::TxnRecords { .. }
-                | KafkaNote::TxnMarker { .. } => {}
-                _ => continue,
-            }
-            self.of_partitions.entry(at).or_default().push(Row::of_note(noted.step, place));
-        }
-    }
-
-    fn gather_folds(&mut self, history: &History<Mq>, stage: &Stage) {
-        let notes = history.notes();
-        self.folded = vec![false; if stage.has_kafka() { notes.len() } else { 0 }];
-        for (place, pair) in notes.windows(2).enumerate() {
-            if let Some(folded) = self.folded.get_mut(place + 1) {
-                *folded = (pair[0].step, pair[0].node) == (pair[1].step, pair[1].node)
-                    && stage.is_kafka(pair[0].node)
-                    && alike(&pair[0].note, &pair[1].note);
-            }
-        }
-    }
-
     fn gather_rows(&mut self, history: &History<Mq>, stage: &Stage) {
         let notes = history.notes();
         let told = arrivals(history);
@@ -331,7 +262,7 @@ impl Index {
                     Note::Kafka(ref note) => {
                         let was = next.checked_sub(1).and_then(|before| notes.get(before));
                         let was = was.filter(|was| was.step == noted.step).map(|was| &was.note);
-                        kafka::is_quiet(stage, note, was)
+                        sketch::is_quiet(stage, note, was)
                     }
                     _ => told[next],
                 };
@@ -437,37 +368,6 @@ impl Index {
 
     fn bucket(&self, at: Time) -> usize {
         scale(at, self.end, BUCKETS)
-    }
-}
-
-/// How many records groups have not committed.
-#[derive(Default)]
-struct Lag {
-    ends: BTreeMap<TopicPartition, Offset>,
-    /// How far each group is.
-    groups: BTreeMap<(TopicPartition, GroupId), Offset>,
-}
-
-impl Lag {
-    /// By how much the lag of all groups grows.
-    fn change(&mut self, note: &KafkaNote) -> i64 {
-        match *note {
-            KafkaNote::Appended { at, offset, .. } => {
-                let end = self.ends.entry(at).or_default();
-                let grows = (offset + 1).saturating_sub(*end);
-                *end = (*end).max(offset + 1);
-                let of_partition = (at, GroupId(0))..=(at, GroupId(u16::MAX));
-                grows as i64 * self.groups.range(of_partition).count() as i64
-            }
-            KafkaNote::OffsetCommitted { group, at, offset, .. }
-            | KafkaNote::PositionMoved { group, at, offset, why: Moved::Nothing } => {
-                let end = self.ends.get(&at).copied().unwrap_or(0);
-                let lag = |offset: Offset| end.saturating_sub(offset) as i64;
-                let before = self.groups.insert((at, group), offset);
-                lag(offset) - before.map_or(0, lag)
-            }
-            _ => 0,
-        }
     }
 }
 
