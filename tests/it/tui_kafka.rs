@@ -253,6 +253,19 @@ fn the_protocol_of_a_group_is_told_by_its_names() {
     }
 }
 
+#[test]
+fn a_run_with_both_systems_shows_both() {
+    let found = redeliver::scenario::embedded::find("guide-orders").expect("it is embedded");
+    let scenario = found.load().unwrap_or_else(|problems| panic!("{problems}"));
+    let ui = Ui { size: (120, 36), ..Ui::default() };
+    let mut model = Model::new(Recording::new(scenario, 1, Vec::new()), ui);
+    press(&mut model, ":t 5\n1");
+    let text = text_of(&model);
+    for told in ["─ rabbit ─", "kafka-1 leads", "group reader", "orders-0"] {
+        assert!(text.contains(told), "{told} is missing in\n{text}");
+    }
+}
+
 /// What a fold hides can still be followed: the cursor stands on the line that tells of it.
 #[test]
 fn every_message_of_a_fold_can_be_followed() {

@@ -15,12 +15,14 @@ use crate::tui::stage::Entity;
 /// The areas of RabbitMQ and of Kafka: one of them is empty unless a run has both.
 fn split(model: &Model, area: Rect) -> (Rect, Rect) {
     let stage = &model.recording.stage;
-    let upper = match (stage.has_rabbit(), stage.has_kafka()) {
-        (_, false) => area.height,
-        (false, true) => 0,
-        (true, true) => area.height / 2,
+    // between the two there is a rule
+    let (upper, rule) = match (stage.has_rabbit(), stage.has_kafka()) {
+        (_, false) => (area.height, 0),
+        (false, true) => (0, 0),
+        (true, true) => (area.height / 2, 1),
     };
-    let lower = Rect { y: area.y + upper, height: area.height - upper, ..area };
+    let lower = upper + rule;
+    let lower = Rect { y: area.y + lower, height: area.height.saturating_sub(lower), ..area };
     (Rect { height: upper, ..area }, lower)
 }
 
@@ -56,7 +58,7 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     }
     if lower.height > 0 {
         if upper.height > 0 {
-            paint.rule(lower, lower.y);
+            paint.rule(lower, lower.y - 1);
         }
         kafka::draw(model, paint, lower);
     }
