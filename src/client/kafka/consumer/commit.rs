@@ -24,12 +24,13 @@ pub(super) struct Commits {
     /// When there was a commit last, or an occasion with nothing to commit.
     pub(super) last: Time,
     /// A commit that has to come before a rebalance or the end: under way, or answered.
-    before: Option<Before>,
+    pub(super) before: Option<Before>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Before {
-    UnderWay,
+pub(super) enum Before {
+    /// The one with this number is under way.
+    UnderWay(u32),
     Answered,
 }
 
@@ -72,7 +73,8 @@ impl<H: Handler> KafkaConsumer<H> {
     /// Commits these offsets.
     ///
     /// # Errors
-    /// It is not sent: Java knows that it is no member any more.
+    /// It is not sent: Java knows that it is no member any more, or that it is about to join again
+    /// (`ConsumerCoordinator.sendOffsetCommitRequest`, `generationIfStable`).
     pub(super) fn commit(
         &mut self,
         offsets: Offsets,
@@ -81,6 +83,12 @@ impl<H: Handler> KafkaConsumer<H> {
     ) -> Result<(), CommitError> {
         if self.member.generation < 0 {
             return Err(CommitError::Refused(Code::UnknownMemberId)); // CommitFailedException
+        }
+        if self.config.client.family == Family::Java
+            && matches!(self.member.phase, Phase::Joining | Phase::Syncing)
+            && self.config.protocol == GroupProtocol::Classic
+        {
+            return Err(CommitError::Refused(Code::RebalanceInProgress)); // it is not sent
         }
         self.commits.number = self.commits.number.wrapping_add(1);
         let number = self.commits.number;
@@ -104,7 +112,7 @@ impl<H: Handler> KafkaConsumer<H> {
     /// has to be waited for.
     pub(super) fn auto_commits_first(&mut self, ctx: &mut Ctx<'_, Mq>) -> bool {
         match self.commits.before {
-            Some(Before::UnderWay) => return true,
+            Some(Before::UnderWay(_)) => return true,
             Some(Before::Answered) => {
                 self.commits.before = None;
                 return false;
@@ -116,7 +124,7 @@ impl<H: Handler> KafkaConsumer<H> {
             return false;
         }
         let sent = self.commit(offsets, By::Next, ctx).is_ok();
-        self.commits.before = sent.then_some(Before::UnderWay);
+        self.commits.before = sent.then_some(Before::UnderWay(self.commits.number));
         sent
     }
 
@@ -185,7 +193,10 @@ impl<H: Handler> KafkaConsumer<H> {
         }
         match by {
             By::Nobody => {}
-            By::Next => self.commits.before = Some(Before::Answered),
+            By::Next if self.commits.before == Some(Before::UnderWay(number)) => {
+                self.commits.before = Some(Before::Answered);
+            }
+            By::Next => {} // the partitions were lost in the meantime
             By::Thread(thread) => self.commit_over(thread, result, ctx),
             By::Fetcher(broker) => self.fetcher_committed(broker, result, ctx),
         }

@@ -70,13 +70,19 @@ impl<H: Handler> KafkaConsumer<H> {
     }
 
     /// An orderly stop that waits for nothing: a last commit and good-bye, and nobody hears the
-    /// answers.
+    /// answers. A member that is about to join leaves as well.
+    ///
+    /// Sources: `AbstractCoordinator.maybeLeaveGroup` of Apache Kafka 4.1.1; `leave` in
+    /// `src/consumer/consumerGroup.js` of KafkaJS 2.2.4.
     pub(super) fn stop_now(&mut self, ctx: &mut Ctx<'_, Mq>) {
-        if self.dead || self.member.phase != Phase::Stable {
+        if self.dead {
             return;
         }
-        self.auto_commits_first(ctx);
-        self.leave_group(ctx);
+        if self.member.phase != Phase::Out {
+            self.auto_commits_first(ctx);
+            self.leave_group(ctx);
+        }
+        self.dead = true; // it does not poll again: that would have it join again
     }
 
     /// The process kills itself. The operating system closes its connections.

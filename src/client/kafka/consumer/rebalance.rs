@@ -61,6 +61,7 @@ impl<H: Handler> KafkaConsumer<H> {
     pub(super) fn rebalance(&mut self, ctx: &mut Ctx<'_, Mq>) -> bool {
         if self.member.lost {
             self.member.lost = false;
+            self.commits.before = None;
             self.revoke_all(true, ctx);
         }
         if let Some(target) = self.member.target.take()
@@ -70,7 +71,12 @@ impl<H: Handler> KafkaConsumer<H> {
             return false;
         }
         if self.member.rejoin || self.member.phase == Phase::Out {
-            if !self.is_cooperative() && !self.places.is_empty() {
+            if self.is_cooperative() {
+                // everything stays, and is read while the commit is under way
+                if self.commits_before_it_joins() && self.auto_commits_first(ctx) {
+                    return true;
+                }
+            } else if !self.places.is_empty() {
                 // eager: everything goes before it joins, with a last commit
                 if self.auto_commits_first(ctx) {
                     self.member.phase = Phase::Preparing;
@@ -83,13 +89,26 @@ impl<H: Handler> KafkaConsumer<H> {
         self.member.phase == Phase::Stable || !self.places.is_empty()
     }
 
+    /// Whether the commit of a cooperative member comes before it joins again, and not before it
+    /// revokes: so it is with Java's classic protocol. What it handles between the two of a partition
+    /// that moves is not committed, and handled again by the next owner.
+    ///
+    /// Sources: `ConsumerCoordinator.onJoinPrepare` and `maybeMarkPartitionsPendingRevocation`, which
+    /// stops reading for eager members only, against `ConsumerMembershipManager` for KIP-848, of
+    /// Apache Kafka 4.1.1; `rd_kafka_assignment_serve_removals` of librdkafka 2.
+    fn commits_before_it_joins(&self) -> bool {
+        self.config.protocol == GroupProtocol::Classic
+            && self.config.client.family == Family::Java
+            && self.is_cooperative()
+    }
+
     /// Comes closer to what it is to own: revokes first, then takes on. Returns false when it has to
     /// wait for a commit.
     fn follow(&mut self, target: &[TopicPartition], ctx: &mut Ctx<'_, Mq>) -> bool {
         let goes = |at: TopicPartition| target.binary_search(&at).is_err();
         let gives_up = self.places.iter().any(|place| goes(place.at));
         if gives_up {
-            if self.auto_commits_first(ctx) {
+            if !self.commits_before_it_joins() && self.auto_commits_first(ctx) {
                 return false;
             }
             self.revoke(false, ctx, goes);

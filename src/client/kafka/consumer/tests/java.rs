@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::client::handler::{Produce, Role};
-use crate::client::kafka::consumer::{CommitWhen, InTransaction, OnFailure};
+use crate::client::kafka::consumer::{CommitWhen, GroupProtocol, InTransaction, OnFailure};
 use crate::client::script::PoisonKind;
 use crate::kafka::assign::Assignor;
 use crate::talk::Order;
@@ -110,6 +110,37 @@ fn a_cooperative_member_gives_up_only_what_moves() {
     assert_eq!(story.assigned(ME).len(), 6);
     assert_eq!(story.assigned(NodeId(4)).len(), 3);
     assert_eq!(story.consumer(ME).places().len(), 3);
+}
+
+/// Two members, of which the second is stopped in an orderly way and does not come back: when the
+/// first one has all partitions.
+fn stopped(change: impl Fn(KafkaConsumerConfig) -> KafkaConsumerConfig) -> Story {
+    let member = |name| change(java(name, takes(Span::ZERO)));
+    Lab::new(&[0, 0, 0, 0])
+        .with(member("c1"))
+        .with(member("c2"))
+        .fault(Span::from_secs(20), Fault::Stop(NodeId(4)))
+        .run(Span::from_secs(40))
+}
+
+#[test]
+fn a_member_that_is_stopped_says_good_bye_and_does_not_join_again() {
+    let with = |strategy, protocol| {
+        move |it| KafkaConsumerConfig { assignors: vec![strategy], protocol, ..it }
+    };
+    let ways = [
+        (Assignor::Range, GroupProtocol::Classic),
+        (Assignor::CooperativeSticky, GroupProtocol::Classic),
+        (Assignor::Range, GroupProtocol::Consumer),
+    ];
+    for (strategy, protocol) in ways {
+        let story = stopped(with(strategy, protocol));
+        let owned = story.consumer(ME).places().len();
+        let last = story.assigned(ME).last().map(|it| it.0);
+        assert_eq!(owned, 4, "{strategy:?}, {protocol:?}");
+        // the next heartbeat tells of the rebalance, or brings the partitions
+        assert!(last.is_some_and(|it| it < 26_000), "{strategy:?}, {protocol:?}: {last:?}");
+    }
 }
 
 fn copies_in_transactions(script: Script) -> Story {

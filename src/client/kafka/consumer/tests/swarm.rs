@@ -11,12 +11,13 @@ fn swarm(seed: u64, change: impl Fn(KafkaConsumerConfig) -> KafkaConsumerConfig,
     let mut draws = Chance::new(seed).stream("swarm", 0);
     for _ in 0..8 {
         let mut below = |n: u64| draws.bits() % n;
-        let (at, how, who, whom) = (ms(below(40_000)), below(4), below(2), below(3));
+        let (at, how, who, whom) = (ms(below(40_000)), below(5), below(2), below(3));
         let (node, broker) = (NodeId(3 + who as u32), NodeId(whom as u32));
         let after = at + ms(below(15_000));
         lab = match how {
             0 | 1 => lab.fault(at, Fault::Break(node, broker)),
             2 => lab.fault(at, Fault::Kill(node)).fault(after, Fault::Restart(node)),
+            3 => lab.fault(at, Fault::Stop(node)).fault(after, Fault::Restart(node)),
             _ => lab.fault(at, Fault::Pause(node)).fault(after, Fault::Resume(node)),
         };
     }
