@@ -201,6 +201,7 @@ pub const ALL: &[Embedded] = embed! {
         "kafkajs-slow-handler-longer-session",
         "last-replica-standing-3.9",
         "last-replica-standing-4.1",
+        "late-end-txn-3.5",
         "late-end-txn-3.9",
         "late-end-txn-4.1",
         "min-insync-replicas-1",

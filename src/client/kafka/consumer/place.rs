@@ -327,10 +327,11 @@ impl<H: Handler> KafkaConsumer<H> {
             match found {
                 Ok((offset, _)) => {
                     self.move_to(at, offset, why, ctx);
-                    let kafkajs = self.is_kafkajs();
+                    let (kafkajs, stores) = (self.is_kafkajs(), self.config.auto_store);
                     if let Some(place) = self.place_mut(at) {
-                        // KafkaJS takes it for committed; the others commit where they stand
-                        place.stored = Some(offset);
+                        // KafkaJS takes it for committed; the others commit where they stand, unless
+                        // it is the application that says what it has handled
+                        place.stored = Some(offset).filter(|_| stores);
                         if kafkajs {
                             place.committed = Some(offset);
                         }
