@@ -106,6 +106,8 @@ pub(super) struct Play {
     pub(super) prepaid: u8,
     /// Bits of [`trail`].
     pub(super) trail: u8,
+    /// The publish of it by a bridge, plus one; 0 when there was none.
+    pub(super) bridged: u16,
     /// How it died last.
     pub(super) died: Option<Death>,
     /// How its last copy was lost.
@@ -124,7 +126,16 @@ impl Play {
     fn essence(&self) -> impl PartialEq + Hash {
         (
             (self.line, self.retries, self.deliveries, self.first_copy, self.queue),
-            (self.roots, self.owed, self.prepaid, self.trail, self.died, self.lost, self.twice),
+            (
+                self.roots,
+                self.owed,
+                self.prepaid,
+                self.trail,
+                self.bridged,
+                self.died,
+                self.lost,
+                self.twice,
+            ),
         )
     }
 }
@@ -206,6 +217,7 @@ impl Book {
             owed: 0,
             prepaid: 0,
             trail: 0,
+            bridged: 0,
             died: None,
             lost: None,
             twice: None,

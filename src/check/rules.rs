@@ -178,6 +178,8 @@ impl GroupRule {
 pub enum Done {
     /// It took effect at this service; `None`: at any.
     Effect(Option<u16>),
+    /// A copy of it is stored in a queue of RabbitMQ: the members of this group are bridges.
+    HandedOver,
     /// It reached a member: handlers of this group have no effects.
     Delivery,
 }

@@ -180,6 +180,8 @@ pub enum How {
     // ── duplicates ──
     /// The producer sent it again although the first was stored.
     Resent,
+    /// A bridge read its record again, and published it again.
+    BridgedTwice,
     /// A queue holds one copy twice.
     StoredTwice,
     /// It came back without its consumer wanting it, and was delivered again.

@@ -4,6 +4,8 @@
 //! client can know. A [`Consumer`] receives deliveries and gives each to a [`Handler`], which says
 //! what to do as a [`Plan`] of stages; [`Script`] is the handler that scenario files configure.
 //!
+//! A [`Bridge`] is both: it reads from Kafka and publishes to RabbitMQ.
+//!
 //! *Modelled* is amqplib, the client of Node.js: nothing reconnects by itself (the application
 //! does, after a delay), handlers are not serialised (the prefetch count bounds how many run at
 //! once), publishing never blocks (what is written waits in the socket), a handler that outlives
@@ -13,6 +15,7 @@
 //!
 //! Documentation: <https://amqp-node.github.io/amqplib/channel_api.html>
 
+pub mod bridge;
 pub mod connection;
 pub mod consumer;
 #[cfg(test)]
@@ -25,6 +28,7 @@ pub mod retry;
 mod run_ref;
 pub mod script;
 
+pub use bridge::{Bridge, Closed, Publisher, PublisherConfig};
 pub use connection::{ConnectionConfig, Session};
 pub use consumer::{
     AckWhen, Awaits, ChannelMode, Consumer, ConsumerConfig, Held, OnCancel, OnFailure, Run,

@@ -26,6 +26,7 @@ struct Rules {
     effects: Vec<Target>,
     forward: Vec<Forward>,
     produce: Vec<Produce>,
+    publish: Vec<Arc<Outgoing>>,
     dedup: Option<Lookup>,
     reply: bool,
     fails: Rate,
@@ -122,6 +123,7 @@ impl Script {
             effects: Vec::new(),
             forward: Vec::new(),
             produce: Vec::new(),
+            publish: Vec::new(),
             dedup: None,
             reply: false,
             fails: Rate::NEVER,
@@ -166,6 +168,12 @@ impl Script {
     #[must_use]
     pub fn produce(self, produce: Produce) -> Script {
         self.with(|rules| rules.produce.push(produce))
+    }
+
+    /// It publishes this after its effects: the handler of a [bridge](crate::client::Bridge).
+    #[must_use]
+    pub fn publish(self, outgoing: Outgoing) -> Script {
+        self.with(|rules| rules.publish.push(Arc::new(outgoing)))
     }
 
     /// It recognises repetitions by what a store remembers.
@@ -257,6 +265,7 @@ impl Rules {
         stages.push(self.work_stage(takes));
         stages.extend(self.effects.iter().skip(effects).map(effect));
         stages.extend(self.produce.iter().copied().map(Stage::Produce));
+        stages.extend(self.publish.iter().cloned().map(Stage::Publish));
         stages.extend(last);
         stages
     }

@@ -168,6 +168,9 @@ fn unsafe_copy(
         _ => None,
     })?;
     let group = &publisher.group;
+    if scenario.place(&format!("kafka.consumer.{group}")).is_some() {
+        return Some(format!("kafka.consumer.{group}.publish.wait_for_confirm"));
+    }
     if publisher.role == Role::Consumer {
         return Some(format!("consumer.{group}.retry.wait_for_confirm"));
     }

@@ -128,7 +128,10 @@ pub(super) fn build(
         for (table, name) in build_kafka::members(kafka, "consumer", names) {
             let config = cluster.consumer(table, name, &poison, &site);
             join(&config.name.clone(), table.name(), Role::Consumer);
-            builder.kafka_consumer(config)?;
+            match build_kafka::publisher(table, &site) {
+                Some(publisher) => builder.bridge(config, publisher)?,
+                None => builder.kafka_consumer(config)?,
+            };
         }
     }
 

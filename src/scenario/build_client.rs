@@ -57,7 +57,7 @@ impl Topology {
     }
 }
 
-fn connection(table: &Tree, site: &Site) -> ConnectionConfig {
+pub(super) fn connection(table: &Tree, site: &Site) -> ConnectionConfig {
     // the nodes in turn, from the one that it prefers
     let mut brokers = site.brokers.clone();
     let first = table.text("broker").and_then(|name| site.broker(name)).unwrap_or_default();
@@ -137,19 +137,24 @@ pub(super) fn producer(
     }
 }
 
+/// The properties of what a `publish` table says.
+pub(super) fn properties(table: &Tree) -> Properties {
+    Properties {
+        persistent: table.flag("persistent"),
+        priority: table.has("priority").then(|| table.number("priority")),
+        expiration: table.text("expiration").map(Name::from),
+        headers: table.table("headers").map(Tree::headers).unwrap_or_default(),
+        ..Properties::default()
+    }
+}
+
 fn share(table: &Tree) -> Share {
     Share {
         weight: table.number("weight"),
         publication: Publication {
             exchange: table.text("exchange").unwrap_or_default().into(),
             routing_key: table.text("routing_key").unwrap_or_default().into(),
-            properties: Properties {
-                persistent: table.flag("persistent"),
-                priority: table.has("priority").then(|| table.number("priority")),
-                expiration: table.text("expiration").map(Name::from),
-                headers: table.table("headers").map(Tree::headers).unwrap_or_default(),
-                ..Properties::default()
-            },
+            properties: properties(table),
             size: table.number("size"),
             key: 0,
         },

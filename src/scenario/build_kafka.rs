@@ -1,7 +1,9 @@
 //! From `[kafka]` to a cluster and its clients.
 
+use std::sync::Arc;
+
 use super::build::Site;
-use super::build_client::{Ill, keys, poisoned, script};
+use super::build_client::{Ill, connection, keys, poisoned, properties, script};
 use super::kind::Datum;
 use super::lint::kafka::{book, replication};
 use super::names::Names;
@@ -15,7 +17,10 @@ use crate::client::kafka::consumer::{
 };
 use crate::client::kafka::link::LinkConfig;
 use crate::client::kafka::{KafkaProducerConfig, OnFenced, Transactional};
-use crate::client::{Again, DedupKey, Lookup, LookupWhen, Pacing, Produce, Role, Target};
+use crate::client::{
+    Again, Closed, DedupKey, Lookup, LookupWhen, Outgoing, Pacing, Produce, PublisherConfig, Role,
+    Target,
+};
 use crate::kafka::Profile;
 use crate::kafka::clients::{Backoff, Client, Configured, Family, Full, Why};
 use crate::kafka::config::{ClusterConfig, ConfigError, TopicSpec};
@@ -23,7 +28,7 @@ use crate::kafka::partition::Partitioner;
 use crate::kafka::settings::Owner;
 use crate::kernel::{Dist, NodeId, Span};
 use crate::talk::kafka::{Acks, GroupId, Isolation, TopicId, TxnId};
-use crate::talk::{MessageId, Name, Rate};
+use crate::talk::{MessageId, Name, Publication, Rate};
 
 /// What the clients of a cluster need to know of it.
 pub(super) struct Cluster {
@@ -144,7 +149,9 @@ impl Cluster {
             let mut effects: Vec<u16> = effects.collect();
             effects.sort_unstable();
             effects.dedup();
+            let bridges = members().any(|it| it.has("publish"));
             rule.done = match effects[..] {
+                _ if bridges => Done::HandedOver,
                 [] => Done::Delivery,
                 [service] => Done::Effect(Some(service)),
                 _ => Done::Effect(None),
@@ -329,6 +336,9 @@ impl Cluster {
         if let Some(lookup) = table.table("dedup").and_then(|dedup| lookup(dedup, site)) {
             script = script.dedup(lookup);
         }
+        for publish in table.tables("publish") {
+            script = script.publish(outgoing(publish));
+        }
         if let Some(topic) = table.text("forward").and_then(|name| self.topic(name)) {
             script = script.produce(Produce { role: Role::Forward, topic, awaited: true });
         }
@@ -504,6 +514,35 @@ fn lookup(dedup: &Tree, site: &Site) -> Option<Lookup> {
             Some("entity+offset") => DedupKey::EntityAndOffset,
             Some("partition+offset") => DedupKey::PartitionAndOffset,
             _ => DedupKey::Id,
+        },
+    })
+}
+
+/// What a bridge publishes.
+fn outgoing(publish: &Tree) -> Outgoing {
+    Outgoing {
+        role: Role::Forward,
+        publication: Arc::new(Publication {
+            exchange: publish.text("exchange").unwrap_or_default().into(),
+            routing_key: publish.text("routing_key").unwrap_or_default().into(),
+            properties: properties(publish),
+            ..Publication::default()
+        }),
+        mandatory: publish.flag("mandatory"),
+        wait_for_confirm: publish.flag("wait_for_confirm"),
+    }
+}
+
+/// The AMQP client of a bridge; `None` for a consumer that is none.
+pub(super) fn publisher(table: &Tree, site: &Site) -> Option<PublisherConfig> {
+    let amqp = table.table("amqp").filter(|_| table.has("publish"))?;
+    Some(PublisherConfig {
+        connection: connection(amqp, site),
+        confirm: amqp.text("channel") == Some("confirm"),
+        confirm_timeout: amqp.span("confirm_timeout"),
+        closed: match amqp.text("on_closed") {
+            Some("buffer") => Closed::Buffers,
+            _ => Closed::Throws,
         },
     })
 }

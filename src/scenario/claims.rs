@@ -44,8 +44,8 @@ pub const ALL: &[Claim] = &[
     claim("K10", "autoCommit false, commit offset + 1 after success, throw on error so that it is redelivered: at-least-once."),
     claim("K11", "At-least-once with idempotent consumers is the practical substitute for exactly-once."),
     claim("D1", "RabbitMQ when routing is complex, messages should disappear, a task has one consumer, and the load is under 50,000 messages per second. (Also for a small team, of which no run can tell.)"),
-    claim("D3", "RabbitMQ dispatches the tasks behind an event backbone: priorities, TTL, worker queues."),
-    claim("D4", "RabbitMQ for e-mail, PDF, webhooks and scheduled jobs."),
+    claim("D3", "Use both: Kafka as the event backbone, and RabbitMQ to dispatch the tasks behind it: priorities, TTL, worker queues."),
+    claim("D4", "What runs in the end: Kafka for user actions, system events and audit, RabbitMQ for e-mail, PDF, webhooks and scheduled jobs."),
     claim("F1", "Backpressure: a producer that is faster than its consumers is held back before anything overflows or is lost."),
 ];
 

@@ -3,7 +3,10 @@
 use super::{Fault, Member, Setup, System};
 use crate::client::kafka::consumer::{KafkaConsumer, KafkaConsumerConfig};
 use crate::client::kafka::{KafkaProducer, KafkaProducerConfig};
-use crate::client::{Consumer, ConsumerConfig, Handler, Producer, ProducerConfig, Script, Target};
+use crate::client::{
+    Bridge, Consumer, ConsumerConfig, Handler, Producer, ProducerConfig, PublisherConfig, Script,
+    Target,
+};
 use crate::kafka::config::ConfigError;
 use crate::kafka::{self, ClusterConfig};
 use crate::kernel::{Dist, Link, NodeId, Planned, Span, Time, Triggered};
@@ -174,6 +177,22 @@ impl<H: Handler> SystemBuilder<H> {
         let config = KafkaConsumerConfig { topic_names: self.system.topics.clone(), ..config };
         let node = Member::KafkaConsumer(Box::new(KafkaConsumer::new(config)));
         let id = self.add(name, node)?;
+        self.system.consumers.push(id);
+        Ok(id)
+    }
+
+    /// Adds an application that reads from Kafka and publishes to RabbitMQ. Both clusters come first.
+    ///
+    /// # Errors
+    /// The name is taken or no name.
+    pub fn bridge(
+        &mut self,
+        consumer: KafkaConsumerConfig<H>,
+        publisher: PublisherConfig,
+    ) -> Result<NodeId, BuildError> {
+        let name = consumer.name.clone();
+        let consumer = KafkaConsumerConfig { topic_names: self.system.topics.clone(), ..consumer };
+        let id = self.add(name, Member::Bridge(Box::new(Bridge::new(consumer, publisher))))?;
         self.system.consumers.push(id);
         Ok(id)
     }

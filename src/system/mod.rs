@@ -10,7 +10,7 @@ mod value;
 
 use crate::client::kafka::KafkaProducer;
 use crate::client::kafka::consumer::KafkaConsumer;
-use crate::client::{Consumer, Handler, Producer, Script};
+use crate::client::{Bridge, Consumer, Handler, Producer, Script};
 use crate::kafka;
 use crate::kernel::{self, Ctx, Input, Loss, Node, NodeId, Time};
 use crate::rabbit::Broker;
@@ -52,6 +52,8 @@ pub enum Member<H = Script> {
     KafkaProducer(Box<KafkaProducer>),
     /// An application that reads from Kafka.
     KafkaConsumer(Box<KafkaConsumer<H>>),
+    /// An application that reads from Kafka and publishes to RabbitMQ.
+    Bridge(Box<Bridge<H>>),
     /// A downstream service.
     Service(Box<Service>),
 }
@@ -68,6 +70,7 @@ impl<H: Handler> Node for Member<H> {
             Member::Consumer(node) => node.on(input, ctx),
             Member::KafkaProducer(node) => node.on(input, ctx),
             Member::KafkaConsumer(node) => node.on(input, ctx),
+            Member::Bridge(node) => node.on(input, ctx),
             Member::Service(node) => node.on(input, ctx),
         }
     }
@@ -81,6 +84,7 @@ impl<H: Handler> Node for Member<H> {
             Member::Consumer(node) => node.lose(loss, ctx),
             Member::KafkaProducer(node) => node.lose(loss, ctx),
             Member::KafkaConsumer(node) => node.lose(loss, ctx),
+            Member::Bridge(node) => node.lose(loss, ctx),
             Member::Service(node) => node.lose(loss, ctx),
         }
     }
@@ -93,7 +97,8 @@ impl<H> Member<H> {
             Member::KafkaBroker(_)
             | Member::KafkaController(_)
             | Member::KafkaProducer(_)
-            | Member::KafkaConsumer(_) => true,
+            | Member::KafkaConsumer(_)
+            | Member::Bridge(_) => true,
             Member::Broker(_) | Member::Producer(_) | Member::Consumer(_) | Member::Service(_) => {
                 false
             }
@@ -148,10 +153,19 @@ impl<H> Member<H> {
         }
     }
 
-    /// The application that reads from Kafka, if it is one.
+    /// The application that reads from Kafka, if it is one or if that is a part of it.
     pub fn as_kafka_consumer(&self) -> Option<&KafkaConsumer<H>> {
         match self {
             Member::KafkaConsumer(node) => Some(node),
+            Member::Bridge(node) => Some(node.consumer()),
+            _ => None,
+        }
+    }
+
+    /// The application that reads from Kafka and publishes to RabbitMQ, if it is one.
+    pub fn as_bridge(&self) -> Option<&Bridge<H>> {
+        match self {
+            Member::Bridge(node) => Some(node),
             _ => None,
         }
     }

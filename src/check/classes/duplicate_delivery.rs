@@ -52,7 +52,7 @@ impl Ledger {
             return;
         }
         let how = if token.has(mark::REPEATS) {
-            How::Resent
+            self.crossed_how(msg, play, token.copy)
         } else if token.has(mark::RESURRECTED) {
             How::Resurrected
         } else if token.has(mark::RECOVERED) {

@@ -8,6 +8,8 @@
 //! which it had no answer, or the application sent the message again. A record of an aborted
 //! transaction does not count, nor one that was truncated.
 //!
+//! A bridge that reads a record again publishes it again: two copies of one send in one queue.
+//!
 //! The smallest history that breaks it:
 //! ```text
 //! producer submit m1
@@ -15,7 +17,7 @@
 //! broker   store m1+1 q
 //! ```
 
-use super::super::book::{mark, trail};
+use super::super::book::{Token, mark, trail};
 use super::super::cell::{Cell, fact};
 use super::super::class::{Class, Point};
 use super::super::ledger::{Case, Ledger, bit};
@@ -68,6 +70,36 @@ impl Ledger {
         let what = (Class::DuplicateLog, Point::Log, How::Resent);
         self.breach(case, what, Some(msg), None, Some(case.node));
         true
+    }
+
+    /// The publish of a bridge is about to be stored. Says whether it repeats what was stored in this
+    /// queue before.
+    pub(in super::super) fn judge_crossed_again(
+        &mut self,
+        case: Case,
+        msg: MessageId,
+        play: u32,
+        copy: u16,
+        queue: QueueId,
+    ) -> bool {
+        let let_go = self.book.play(play).queue == Some(queue.0);
+        let there = |it: &Token| it.queue == queue.0 && !it.has(mark::GHOST | mark::REPLY);
+        if !let_go && self.book.find(play, there).is_none() {
+            return false;
+        }
+        let what = (Class::DuplicateLog, Point::Log, self.crossed_how(msg, play, copy));
+        self.breach(case, what, Some(msg), Some(queue), Some(case.node));
+        true
+    }
+
+    /// Whose doing it is that a message was stored in a queue twice.
+    pub(in super::super) fn crossed_how(&self, msg: MessageId, play: u32, copy: u16) -> How {
+        let bridged = self.book.play(play).bridged == copy.saturating_add(1);
+        if bridged && self.streams.marked(msg).copies() < 2 {
+            How::BridgedTwice
+        } else {
+            How::Resent
+        }
     }
 
     /// A copy is about to be stored: is it there already?

@@ -11,6 +11,9 @@
 //! retention or compaction delete goes by the rules. An acknowledgement of what an idempotent
 //! producer only took for a repetition is a lie as well.
 //!
+//! A copy that a bridge put into a queue may go as long as the group of the bridge has not committed
+//! beyond its record: it will be read and published again.
+//!
 //! The smallest history that breaks it:
 //! ```text
 //! producer submit m1
@@ -64,7 +67,7 @@ impl Ledger {
         token: &Token,
         how: How,
     ) {
-        if token.has(mark::REPLY) || self.survives(msg, play, token) {
+        if token.has(mark::REPLY) || self.survives(msg, play, token) || self.log_stands_in(msg) {
             return;
         }
         let book = self.book.play_mut(play);

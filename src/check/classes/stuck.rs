@@ -94,8 +94,9 @@ impl Ledger {
             self.judge_health(msg, cell, play, found);
             return;
         }
-        let record =
-            self.streams.marked(msg).in_kafka() || self.streams.any() && self.queues.is_empty();
+        let crossed = self.streams.crossed.has(msg);
+        let record = self.streams.marked(msg).in_kafka() && !crossed
+            || self.streams.any() && self.queues.is_empty();
         if record && self.book.bare(play) {
             self.judge_open_record(end, msg, (cell, play), over, (found, open));
             return;

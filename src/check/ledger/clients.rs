@@ -57,6 +57,7 @@ impl Ledger {
             self.leave_trail(case, msg, trail::RESENT);
         } else {
             self.book.play_mut(play).retries |= bit(copy);
+            self.bridged(case, play, copy);
         }
     }
 

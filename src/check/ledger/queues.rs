@@ -33,8 +33,9 @@ impl Ledger {
         let at = self.book.open(msg);
         let retry = self.book.play(at).retries & bit(copy) != 0;
         let reply = from.is_none() && cell.has(fact::STORED) && self.replies(at, copy, queue);
+        let bridged = from.is_none() && self.is_bridged(at, copy);
         let mut marks = if reply { mark::REPLY } else { 0 };
-        if !reply {
+        if !reply && !bridged {
             self.judge_stored_twice(case, msg, at, copy, queue, from);
         }
         match from {
@@ -45,6 +46,12 @@ impl Ledger {
                 self.queue(queue).dead = true;
             }
             None if reply => {}
+            None if bridged => {
+                self.queue(queue).live = true;
+                if self.crosses(case, msg, at, copy, queue) {
+                    marks |= mark::REPEATS;
+                }
+            }
             None if retry => {
                 if cell.has(fact::PARKED) {
                     self.book.cell(msg).set(fact::PARKED_SAFELY);

@@ -11,19 +11,19 @@ pub(super) const INSTANCES: Kind = Kind::Whole(1, 1_000);
 
 const CLIENT: Key =
     or("client", Kind::Choice(CLIENTS), "\"amqplib\"", "Which client library it uses.");
-const BROKER: Key = may(
+pub(super) const BROKER: Key = may(
     "broker",
     Kind::Ref(Space::Broker),
     "Which node it connects to; the first one if nothing is said.",
 );
-const HEARTBEAT: Key = may(
+pub(super) const HEARTBEAT: Key = may(
     "heartbeat",
     ANY,
     "The heartbeat it asks for; the shorter of its own and the broker's counts, and zero leaves it to the other.",
 );
-const CONNECT_TIMEOUT: Key =
+pub(super) const CONNECT_TIMEOUT: Key =
     or("connect_timeout", SOME, "\"10s\"", "How long an attempt to connect waits for an answer.");
-const RECONNECT: Key =
+pub(super) const RECONNECT: Key =
     or("reconnect", Kind::Dist, "\"1s\"", "How long it waits before it connects again.");
 const JOINED: Key = or(
     "joined",
@@ -31,7 +31,7 @@ const JOINED: Key = or(
     "true",
     "It is there from the beginning; otherwise it waits for a fault that says `join`.",
 );
-const DECLARES: Key = may(
+pub(super) const DECLARES: Key = may(
     "declares",
     Kind::List(&Kind::Ref(Space::Queue)),
     "Queues that it declares, with their bindings, whenever it has connected.",
@@ -105,7 +105,7 @@ static PUBLISH: Table = Table::new(
     ("key", "the entity of a message comes from the producer's `keys`"),
 ]);
 
-static HEADERS: Table =
+pub(super) static HEADERS: Table =
     Table::new("producer.publish.headers", "`headers`", "Headers of a message.", &[])
         .rest(Kind::Amqp, "A header and its value.");
 

@@ -1,6 +1,8 @@
 //! `[kafka]`: brokers, topics and their clients, with the configuration names of the real things.
 
-use super::client::{HANDLER, INSTANCES, KEYS, POISON};
+use super::client::{
+    BROKER, CONNECT_TIMEOUT, DECLARES, HANDLER, HEADERS, HEARTBEAT, INSTANCES, KEYS, POISON, RECONNECT,
+};
 use super::{AGAIN, ANY, Key, MESSAGES, PACES, SOME, Table, may, must, or, word};
 use crate::scenario::kind::{Kind, Space, Word};
 
@@ -202,6 +204,8 @@ static CONSUMER: Table = Table::new(
         or("pause", SOME, "\"1s\"", "With on_failure = \"seek-back\": how long the partition rests."),
         may("dedup", Kind::Table(&DEDUP), "How it recognises repetitions."),
         may("forward", Kind::Ref(Space::Topic), "A topic to which it produces a copy after its effects: the next station of a pipeline."),
+        may("publish", Kind::Some(&Kind::Table(&PUBLISH)), "What it publishes to RabbitMQ after its effects: a bridge. Several tables are published one after the other."),
+        or("amqp", Kind::Table(&AMQP), "{}", "With `publish`: its AMQP client."),
         or("static", Kind::Bool, "false", "Each instance has a group.instance.id: its own name."),
         or("respawn", Kind::Either(&[Kind::Bool, Kind::Dist]), "\"1s\"", "How long a supervisor takes to start it again after it has killed itself; false for never."),
         or("atomic", Kind::Bool, "false", "Stages that take no time happen in one step: faster, but no crash can fall between them."),
@@ -228,6 +232,57 @@ static IN_TRANSACTION: Table = Table::new(
     ],
 )
 .aliases(&[("transactional.id", "write `id`"), ("transaction.timeout.ms", "write `timeout`")]);
+
+static PUBLISH: Table = Table::new(
+    "kafka.consumer.publish",
+    "`publish`",
+    "basic.publish: where to, and with which properties.",
+    &[
+        or("exchange", Kind::Ref(Space::Exchange), "\"\"", "The exchange; \"\" is the default exchange."),
+        or("routing_key", Kind::Text, "\"\"", "The routing key, in which {key} is the number of the entity; with the default exchange the name of the queue."),
+        or("persistent", Kind::Bool, "true", "delivery_mode 2."),
+        may("priority", Kind::Whole(0, 255), "The priority of the message."),
+        may("expiration", Kind::Text, "The time to live of the message: a text of milliseconds, such as \"60000\"."),
+        may("headers", Kind::Table(&HEADERS), "Headers, for a headers exchange."),
+        or("mandatory", Kind::Bool, "false", "What cannot be routed comes back, and the handler fails if it waits for the confirm."),
+        or("wait_for_confirm", Kind::Bool, "false", "The handler waits for the confirm; needs amqp = { channel = \"confirm\" }."),
+    ],
+)
+.aliases(&[
+    ("queue", "with the default exchange, the queue is the `routing_key`"),
+    ("delivery_mode", "write persistent = true for 2, persistent = false for 1"),
+    ("ttl", "the time to live of a message is its `expiration`: a text of milliseconds"),
+    ("size", "a message is as large as the record that it is made of"),
+    ("confirm", "write wait_for_confirm = true, and amqp = { channel = \"confirm\" }"),
+]);
+
+/// The channel of a bridge.
+const CHANNELS: &[Word] = &[
+    word("plain", "What is published may get lost."),
+    word("confirm", "confirm.select"),
+];
+
+/// What becomes of a publish without a connection.
+const CLOSED: &[Word] = &[
+    word("throw", "It throws, and its handler fails: amqplib."),
+    word("buffer", "It waits in memory, and what was not confirmed is sent again: amqp-connection-manager."),
+];
+
+static AMQP: Table = Table::new(
+    "kafka.consumer.amqp",
+    "`amqp`",
+    "The AMQP client of a bridge.",
+    &[
+        or("channel", Kind::Choice(CHANNELS), "\"plain\"", "The mode of its channel."),
+        may("confirm_timeout", SOME, "How long a handler waits for a confirm before it fails."),
+        or("on_closed", Kind::Choice(CLOSED), "\"throw\"", "What becomes of a publish without a connection."),
+        BROKER,
+        HEARTBEAT,
+        CONNECT_TIMEOUT,
+        RECONNECT,
+        DECLARES,
+    ],
+);
 
 /// Where a repetition is looked up.
 const DEDUPS: &[Word] = &[

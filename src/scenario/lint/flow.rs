@@ -63,7 +63,9 @@ fn published(tree: &Tree) -> Vec<(&str, String, &Spot)> {
     let forwards = handlers.flat_map(|handler| handler.tables("forward"));
     let retries = tree.tables("consumer").filter_map(|consumer| consumer.table("retry"));
     let copies = retries.flat_map(|retry| [retry.table("to"), retry.table("exhausted")]).flatten();
-    publishes.chain(forwards).chain(copies).filter_map(target).collect()
+    let bridges = tree.table("kafka").into_iter().flat_map(|kafka| kafka.tables("consumer"));
+    let bridged = bridges.flat_map(|bridge| bridge.tables("publish"));
+    publishes.chain(forwards).chain(bridged).chain(copies).filter_map(target).collect()
 }
 
 /// Whether a retry makes queues with names that begin like this.

@@ -2,6 +2,7 @@
 
 use crate::kafka::settings::Owner;
 use crate::kafka::{Profile, Version};
+use crate::scenario::names::has_rabbit;
 use crate::scenario::problem::{Problem, Problems};
 use crate::scenario::settings::{self, Book, Settings, Side};
 use crate::scenario::systems;
@@ -65,6 +66,7 @@ pub(super) fn check(tree: &Tree, problems: &mut Problems) {
     }
     for consumer in kafka.tables("consumer") {
         of_consumer(consumer, kafka, problems);
+        of_bridge(consumer, tree, problems);
     }
 }
 
@@ -274,5 +276,51 @@ fn of_consumer(consumer: &Tree, kafka: &Tree, problems: &mut Problems) {
                     .help("more instances than partitions are only spares"),
             );
         }
+    }
+}
+
+/// A consumer that publishes to RabbitMQ.
+fn of_bridge(consumer: &Tree, tree: &Tree, problems: &mut Problems) {
+    let Some(amqp) = consumer.table("amqp") else { return };
+    if !consumer.has("publish") {
+        if consumer.says("amqp") {
+            let title = "`amqp` has no effect: this consumer publishes nothing";
+            problems.push(
+                Problem::warning(consumer.key_spot("amqp"), title)
+                    .help("write publish = { routing_key = \"…\" }, or leave it out"),
+            );
+        }
+        return;
+    }
+    if !has_rabbit(tree) {
+        let title = "there is no RabbitMQ to publish to";
+        problems.push(
+            Problem::error(consumer.key_spot("publish"), title)
+                .also(tree.spot_of("profile"), "the profile says which systems run")
+                .help("write profile = [\"rabbitmq-4.2\", \"kafka-4.1\"] and [[rabbitmq.queue]]"),
+        );
+    }
+    let confirm = amqp.text("channel") == Some("confirm");
+    let waits = || consumer.tables("publish").filter(|it| it.flag("wait_for_confirm"));
+    for publish in waits().filter(|_| !confirm) {
+        let title = "`wait_for_confirm` needs a confirm channel, and this bridge has none";
+        problems.push(
+            Problem::error(publish.spot_of("wait_for_confirm"), title)
+                .help("write amqp = { channel = \"confirm\" }"),
+        );
+    }
+    for publish in consumer.tables("publish") {
+        if let Some(text) = publish.text("expiration")
+            && text.parse::<u64>().is_err()
+        {
+            let title = "`expiration` is a text of whole milliseconds; the broker closes the channel over anything else";
+            problems
+                .push(Problem::error(publish.spot_of("expiration"), title).help("write \"60000\""));
+        }
+    }
+    if amqp.has("confirm_timeout") && waits().next().is_none() {
+        let title = "`confirm_timeout` has no effect: no handler waits for a confirm";
+        problems
+            .push(Problem::warning(amqp.key_spot("confirm_timeout"), title).help("leave it out"));
     }
 }

@@ -212,6 +212,7 @@ impl Ledger {
             Done::Effect(Some(service)) => self.took_effect(msg, cell, service),
             Done::Effect(None) => self.complete(msg, cell),
             Done::Delivery => cell.has(fact::DELIVERED),
+            Done::HandedOver => self.streams.crossed.has(msg),
         };
         if took_effect || cell.has(fact::PARKED) {
             return true;

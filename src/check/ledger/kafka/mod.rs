@@ -5,6 +5,7 @@
 //! when no replica has it any more, or when another one took its offset.
 
 mod clients;
+mod crossed;
 mod group;
 mod logs;
 mod partition;
@@ -139,6 +140,8 @@ pub(in crate::check) struct Streams {
     marks: Vec<Mark>,
     /// By producer id, sorted.
     txns: Vec<(u32, TxnBook)>,
+    /// Messages of which a bridge has stored a copy in a queue that nobody is known to have lost.
+    pub(in crate::check) crossed: crossed::Crossed,
     pub(in crate::check) passed: Vec<Passed>,
     /// When `passed` is as long as this, it is looked through for what is done by now.
     prune: usize,

@@ -90,6 +90,9 @@ pub struct KafkaConsumerConfig<H = Script> {
     /// Stages that take no time happen in one step, so that no crash can fall between them. Faster;
     /// for workloads in which nothing crashes.
     pub atomic: bool,
+    /// Its process has a client of another system too, which publishes what handlers want published;
+    /// without one such a stage fails.
+    pub hands_over: bool,
 }
 
 impl<H> KafkaConsumerConfig<H> {
@@ -149,6 +152,7 @@ impl<H> KafkaConsumerConfig<H> {
             respawn: Some(Dist::Fixed(Span::from_secs(1))),
             joined: true,
             atomic: false,
+            hands_over: false,
         }
     }
 

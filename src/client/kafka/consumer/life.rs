@@ -136,6 +136,7 @@ impl<H: Handler> KafkaConsumer<H> {
         self.runs.clear();
         self.failures.clear();
         self.copies = Copies::default();
+        self.handed.clear();
         self.txn = Txn::default();
         self.leaving = false;
     }

@@ -13,7 +13,7 @@
 //!
 //! *Simplified*: librdkafka's application has a rebalance callback, which is served when it polls;
 //! partitions have no preferred read replica; the application polls again at once. *Left out*: share
-//! groups (KIP-932), publishing to RabbitMQ.
+//! groups (KIP-932).
 
 mod beat;
 mod buffer;
@@ -45,6 +45,7 @@ use self::produce::Copies;
 use self::run::Runs;
 use self::txn::Txn;
 use super::link::{Event, Link};
+use crate::client::bridge::Handed;
 use crate::client::handler::Handler;
 use crate::client::script::Script;
 use crate::kafka::clients::Family;
@@ -93,6 +94,8 @@ pub struct KafkaConsumer<H = Script> {
     /// How often handlers failed over each message that was not handled since.
     failures: BTreeMap<MessageId, u16>,
     copies: Copies,
+    /// What handlers publish, for the client of another system that is part of the same process.
+    handed: VecDeque<Handed>,
     txn: Txn,
     /// Something that others can see was done within this step.
     visible: bool,
@@ -119,6 +122,7 @@ impl<H: Handler> KafkaConsumer<H> {
             runs: Runs::default(),
             failures: BTreeMap::new(),
             copies: Copies::default(),
+            handed: VecDeque::new(),
             txn: Txn::default(),
             visible: false,
             config: Constant::new(config),

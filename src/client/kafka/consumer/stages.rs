@@ -2,6 +2,7 @@
 
 use super::run::{Awaits, End, Run};
 use super::{KafkaConsumer, OnFailure};
+use crate::client::bridge::Handed;
 use crate::client::handler::{Delivered, Handler, HandlerCtx, Load, Outcome, Produce, Role, Stage};
 use crate::client::run_ref::RunRef;
 use crate::kafka::clients::Family;
@@ -147,7 +148,13 @@ impl<H: Handler> KafkaConsumer<H> {
                 self.be_patient(slot, ctx)
             }
             Stage::Produce(produce) => self.produce(slot, *produce, ctx),
-            // a Kafka application has no AMQP client
+            Stage::Publish(outgoing) if self.config.hands_over => {
+                let Some(run) = self.runs.get(slot) else { return Took::Failed };
+                let (record, outgoing) = (run.record, outgoing.clone());
+                self.handed.push_back(Handed { call, record, outgoing });
+                Took::Waits(Awaits::Copy)
+            }
+            // a Kafka application alone has no AMQP client
             Stage::Declare(_)
             | Stage::Publish(_)
             | Stage::Reply
@@ -203,6 +210,17 @@ impl<H: Handler> KafkaConsumer<H> {
         ctx.note(Note::Kafka(KafkaNote::Skipped { msg: run.msg() }));
         ctx.disarm(timer(slot));
         self.end(slot, End::Handled, ctx);
+    }
+
+    /// The next of what handlers want published by the other client of this process.
+    pub(in crate::client) fn next_handed(&mut self) -> Option<Handed> {
+        self.handed.pop_front()
+    }
+
+    /// What a handler wanted published is published, or could not be.
+    pub(in crate::client) fn handed_over(&mut self, call: u32, ok: bool, ctx: &mut Ctx<'_, Mq>) {
+        self.copied(call, ok, ctx);
+        self.go_on(ctx);
     }
 
     pub(super) fn copied(&mut self, call: u32, ok: bool, ctx: &mut Ctx<'_, Mq>) {

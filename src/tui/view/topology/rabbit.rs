@@ -178,7 +178,8 @@ fn about(model: &Model, world: &World, entity: Entity, glyphs: &Glyphs) -> [(Str
         | Member::KafkaBroker(_)
         | Member::KafkaController(_)
         | Member::KafkaProducer(_)
-        | Member::KafkaConsumer(_) => [(String::new(), Role::Text), (String::new(), Role::Text)],
+        | Member::KafkaConsumer(_)
+        | Member::Bridge(_) => [(String::new(), Role::Text), (String::new(), Role::Text)],
     }
 }
 
@@ -282,6 +283,7 @@ fn wires(
         | Member::KafkaController(_)
         | Member::KafkaProducer(_)
         | Member::KafkaConsumer(_)
+        | Member::Bridge(_)
         | Member::Service(_) => return,
     };
     let Some(host) = plan.hosts.iter().find(|host| host.node == broker) else { return };
