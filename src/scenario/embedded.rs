@@ -56,6 +56,8 @@ pub const ALL: &[Embedded] = embed! {
         "d3-order-across-bridge",
         "d3-order-across-bridge-hashed",
         "d3-outbox",
+        "d4-repaired",
+        "d4-whole-system-on-a-bad-day",
         "f1-drop-head",
         "f1-memory-alarm",
         "f1-producer-faster-than-consumer",
