@@ -1,9 +1,11 @@
 //! The setting that allowed a guarantee to be broken.
 
-use super::narrate::Names;
+mod kafka;
+
 use crate::check::{Breach, By, Class, How, Role};
 use crate::kernel::run::Noted;
 use crate::kernel::{History, NodeId};
+use crate::report::narrate::Names;
 use crate::scenario::Scenario;
 use crate::talk::{Death, Fate, Gone, MessageId, Mq, Note, QueueId, Returned};
 
@@ -103,7 +105,7 @@ pub(super) fn setting(
         How::Discarded(..) | How::HealthyDied(_) | How::HealthyParked => consumer("on_failure"),
         How::Depth { .. } => producer("rate"),
         How::Calls { .. } => consumer("on_failure"),
-        _ => None,
+        _ => kafka::path(scenario, names, history, breach),
     }?;
     let place = scenario.place(&path);
     let line = match place {
