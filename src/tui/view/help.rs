@@ -41,7 +41,7 @@ pub(super) fn draw(paint: &mut Paint<'_>, filter: &str, selected: usize, kafka: 
         "shift or option with the mouse selects text in most terminals",
     ];
     if kafka {
-        notes[1] = "logs: [ start  C committed  P position  S last stable  H high watermark  ] end";
+        notes[1] = "log: [ start  C committed  P position  S stable  H high watermark  ] end";
     }
     for (up, note) in notes.into_iter().rev().enumerate() {
         let y = inside.bottom().saturating_sub(up as u16 + 1);
