@@ -181,4 +181,17 @@ mod tests {
                        c1 received m1 / c1 published m1+1 / broker store m1+1 q";
         assert_keeps(history, CLASS);
     }
+
+    #[test]
+    fn a_bridge_that_reads_a_record_again_stores_it_twice() {
+        let read = "b1 created p0 / producer submit m1 / b1 append m1 p0 0 / b1 high p0 1 / \
+                    c1 assigned g p0 gen=1 / c1 moved g p0 0 nothing / c1 polled m1 g p0 0";
+        let publish = "c1 published m1+1 / broker store m1+1 q";
+        assert_keeps(&format!("{read} / {publish} / broker store m1+1 r"), CLASS);
+        assert_breaks(&format!("{read} / {publish} / {publish}"), CLASS, How::BridgedTwice);
+        let handled =
+            "broker push m1 q c2 / c2 received m1 / service effect m1 / broker acked m1 q";
+        let again = format!("{read} / {publish} / {handled} / {publish}");
+        assert_breaks(&again, CLASS, How::BridgedTwice);
+    }
 }

@@ -149,8 +149,9 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::script::{assert_breaks, assert_keeps};
-    use crate::check::{Class, How};
+    use crate::check::script::{Script, assert_breaks, assert_keeps};
+    use crate::check::{Class, Done, GroupRule, How, Rules};
+    use crate::talk::kafka::GroupId;
 
     const CLASS: Class = Class::LostAcknowledged;
 
@@ -259,5 +260,24 @@ mod tests {
         let history = "producer submit m1 / broker store m1 q / producer confirmed m1 / \
                        broker gone q expired / broker discard m1 q queue-expired none";
         assert_breaks(history, CLASS, How::QueueGone(crate::talk::Gone::Expired));
+    }
+
+    #[test]
+    fn a_record_that_its_bridge_will_read_again_stands_for_the_copy_in_the_queue() {
+        let group = GroupRule { done: Done::HandedOver, ..GroupRule::new(GroupId(0)) };
+        let rules = || Rules { groups: vec![group], ..Rules::default() };
+        let across = "b1 created p0 / producer submit m1 / b1 append m1 p0 0 / b1 replicated p0 1 / \
+                      b1 high p0 1 / producer confirmed m1 / c1 assigned g p0 gen=1 / \
+                      c1 moved g p0 0 nothing / c1 polled m1 g p0 0 / c1 published m1+1 / \
+                      broker store m1+1 q";
+        let (lost, commit) = ("broker lost m1 q", "b1 committed g p0 1 c1");
+        let verdict = |history: String, class| Script::play(&history, rules()).verdict(class);
+        let before = verdict(format!("{across} / {lost}"), CLASS);
+        assert!(before.breach().is_none(), "{before:?}");
+        let after = verdict(format!("{across} / {commit} / {lost}"), CLASS);
+        assert_eq!(after.breach().map(|breach| breach.how), Some(How::BrokerStopped));
+        let passed =
+            verdict(format!("{across} / {lost} / {commit} / wait 60s"), Class::LostToGroup);
+        assert_eq!(passed.breach().map(|breach| breach.how), Some(How::CommittedPast));
     }
 }
