@@ -8,6 +8,8 @@
 //! As such applications are written, it connects to RabbitMQ first and then begins to read.
 
 mod publisher;
+#[cfg(test)]
+mod tests;
 
 use super::handler::Handler;
 use super::kafka::consumer::{KafkaConsumer, KafkaConsumerConfig};

@@ -80,7 +80,7 @@ impl Handed {
     }
 
     /// What is said of the message: it is about the entity of its record, and as large.
-    fn publication(&self) -> Arc<Publication> {
+    pub(super) fn publication(&self) -> Arc<Publication> {
         let (template, entity) = (&self.outgoing.publication, self.record.entity);
         let routing_key = template.routing_key.as_str();
         let mut its = (**template).clone();
@@ -136,13 +136,29 @@ impl Publisher {
 
     /// Publishes what a handler hands over.
     pub(super) fn publish(&mut self, handed: Handed, ctx: &mut Ctx<'_, Mq>) {
-        let awaited = self.config.confirm && handed.outgoing.wait_for_confirm;
-        match (self.is_up(), self.config.closed) {
-            (false, Closed::Throws) => return self.outcomes.push_back((handed.call, false)),
-            _ if !awaited => self.outcomes.push_back((handed.call, true)),
-            _ => {}
+        if !self.is_up() {
+            return self.put_off(handed);
         }
-        if self.is_up() { self.write(handed, ctx) } else { self.waiting.push_back(handed) }
+        self.go_on_without_a_confirm(&handed);
+        self.write(handed, ctx);
+    }
+
+    /// There is no connection.
+    pub(super) fn put_off(&mut self, handed: Handed) {
+        match self.config.closed {
+            Closed::Throws => self.outcomes.push_back((handed.call, false)),
+            Closed::Buffers => {
+                self.go_on_without_a_confirm(&handed);
+                self.waiting.push_back(handed);
+            }
+        }
+    }
+
+    /// A handler that does not wait for a confirm is through with its publish.
+    fn go_on_without_a_confirm(&mut self, handed: &Handed) {
+        if !(self.config.confirm && handed.outgoing.wait_for_confirm) {
+            self.outcomes.push_back((handed.call, true));
+        }
     }
 
     fn write(&mut self, handed: Handed, ctx: &mut Ctx<'_, Mq>) {

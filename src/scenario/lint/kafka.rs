@@ -324,3 +324,45 @@ fn of_bridge(consumer: &Tree, tree: &Tree, problems: &mut Problems) {
             .push(Problem::warning(amqp.key_spot("confirm_timeout"), title).help("leave it out"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::Scenario;
+
+    /// What is wrong with a bridge that says this, and whose scenario has this profile.
+    fn wrong(profile: &str, bridge: &str) -> String {
+        let text = format!(
+            "title = \"t\"\nhorizon = \"9s\"\nprofile = {profile}\n\
+             [[rabbitmq.queue]]\nname = \"q\"\n\
+             [[consumer]]\nname = \"w\"\nqueue = \"q\"\n\
+             [[kafka.topic]]\nname = \"t\"\n\
+             [[kafka.producer]]\nname = \"p\"\ntopic = \"t\"\nmessages = 3\n\
+             [[kafka.consumer]]\nname = \"b\"\ntopics = \"t\"\n{bridge}\n"
+        );
+        match Scenario::load("t", &text, &[]) {
+            Ok((_, warnings)) => warnings.to_string(),
+            Err(problems) => problems.to_string(),
+        }
+    }
+
+    const BOTH: &str = "[\"rabbitmq-4.2\", \"kafka-4.1\"]";
+
+    #[test]
+    fn a_bridge_says_what_it_lacks() {
+        let plain = "publish = { routing_key = \"q\" }";
+        assert_eq!(wrong(BOTH, plain), "");
+        assert!(wrong("\"kafka-4.1\"", plain).contains("there is no RabbitMQ to publish to"));
+        let waits = "publish = { routing_key = \"q\", wait_for_confirm = true }";
+        assert!(wrong(BOTH, waits).contains("`wait_for_confirm` needs a confirm channel"));
+        let confirms = format!("{waits}\namqp = {{ channel = \"confirm\" }}");
+        assert_eq!(wrong(BOTH, &confirms), "");
+        let elsewhere = "publish = { routing_key = \"r\" }";
+        assert!(wrong(BOTH, elsewhere).contains("no queue is called `r`"));
+        let unknown = "publish = { exchange = \"x\" }";
+        assert!(wrong(BOTH, unknown).contains("there is no exchange `x`"));
+        let minutes = "publish = { routing_key = \"q\", expiration = \"1m\" }";
+        assert!(wrong(BOTH, minutes).contains("whole milliseconds"));
+        let idle = "amqp = { channel = \"confirm\" }";
+        assert!(wrong(BOTH, idle).contains("`amqp` has no effect"));
+    }
+}
