@@ -1,6 +1,7 @@
 //! The rows of the tables.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use super::Owner;
 use crate::kafka::version::Versions;
@@ -92,9 +93,14 @@ impl fmt::Display for DefaultValue {
     }
 }
 
+/// The rows of all tables. They are read once: a scenario asks some ten times for each of its nodes.
+static ROWS: LazyLock<[(Owner, Vec<Setting>); Owner::ALL.len()]> =
+    LazyLock::new(|| Owner::ALL.map(|owner| (owner, lines(owner).filter_map(read).collect())));
+
 /// The rows of a table, of all versions.
 pub(super) fn rows(owner: Owner) -> impl Iterator<Item = Setting> {
-    lines(owner).filter_map(read)
+    let its = ROWS.iter().filter(move |(of, _)| *of == owner);
+    its.flat_map(|(_, rows)| rows).copied()
 }
 
 /// The lines of a table that hold a row.
