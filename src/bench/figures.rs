@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::stream::{self, Shape};
 use super::{kernel, memory, pipeline};
 use crate::kernel::{RunHash, Timeline, Watch};
 use crate::system::{BuildError, Run, System};
@@ -77,6 +78,7 @@ pub fn run(size: Size, tell: &mut dyn FnMut(Figure)) -> Result<(), BuildError> {
     kernel_figures(size, tell);
     pipeline_figures(size, tell)?;
     fault_figures(size, tell)?;
+    stream_figures(size, tell)?;
     seek_figures(size, tell)
 }
 
@@ -155,6 +157,57 @@ fn pipeline_figures(size: Size, tell: &mut dyn FnMut(Figure)) -> Result<(), Buil
     Ok(())
 }
 
+fn stream_figures(size: Size, tell: &mut dyn FnMut(Figure)) -> Result<(), BuildError> {
+    let plain = stream::stream(size.messages, Shape::PLAIN)?;
+    let keyed = stream::stream(size.messages, Shape::KEYED)?;
+    let cases = [
+        ("nothing watched", &plain, false),
+        ("all guarantees checked", &plain, true),
+        ("… of 1,000 keys, which go to all partitions at once", &keyed, true),
+    ];
+    let play = |system: &System, checked| {
+        if checked {
+            black_box(pipeline::play(system, &mut pipeline::ledger()));
+        } else {
+            black_box(pipeline::play(system, &mut ()));
+        }
+    };
+    let times = in_turn(
+        size.rounds,
+        &mut [
+            &mut || play(cases[0].1, cases[0].2),
+            &mut || play(cases[1].1, cases[1].2),
+            &mut || play(cases[2].1, cases[2].2),
+        ],
+    );
+    for ((what, ..), time) in cases.into_iter().zip(times) {
+        tell(Figure {
+            workload: "W3 on Kafka",
+            what: what.to_owned(),
+            value: f64::from(size.messages) / time,
+            unit: "messages/s",
+            ratio: None,
+        });
+    }
+    let faulty = stream::Faulty::new()?;
+    let times = in_turn(
+        size.rounds,
+        &mut [&mut || {
+            for seed in 0..size.runs {
+                black_box(faulty.run(seed, &mut pipeline::ledger()));
+            }
+        }],
+    );
+    tell(Figure {
+        workload: "W4 on Kafka",
+        what: "whole runs of 1,000 records with a rebalance, one thread".to_owned(),
+        value: size.runs as f64 / times[0],
+        unit: "runs/s",
+        ratio: None,
+    });
+    Ok(())
+}
+
 /// Plays with a snapshot every thousand steps, of which the last one is kept.
 fn with_snapshots(system: &System, watch: &mut impl Watch<Mq>) -> u64 {
     let mut timeline: Timeline<_> = Timeline::new(&system.setup, watch);
@@ -193,7 +246,14 @@ fn memory_figures(size: Size, tell: &mut dyn FnMut(Figure)) -> Result<(), BuildE
         ledger
     });
     bytes("settled, with checks only", grown);
-    drop((timeline, ledger));
+    let log = stream::log(messages)?;
+    let (filled, grown) = memory::cost_of(|| {
+        let mut timeline: Timeline<_> = Timeline::new(&log.setup, &mut ());
+        timeline.run(log.horizon, u64::MAX, &mut ());
+        timeline
+    });
+    bytes("in the logs of three replicas of Kafka", grown);
+    drop((timeline, ledger, filled));
     let mut trace = Trace::default();
     pipeline::play(&system, &mut trace);
     bytes("settled, with its full history", Some(trace.len() as u64));

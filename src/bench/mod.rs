@@ -7,5 +7,6 @@ pub mod figures;
 pub mod kernel;
 pub mod memory;
 pub mod pipeline;
+pub mod stream;
 
 pub use figures::{Figure, Size, run};
