@@ -139,13 +139,25 @@ pub struct TopicRule {
     pub retention: Option<Span>,
     /// `cleanup.policy` has `compact`.
     pub compacts: bool,
+    /// Two of its records have the same key exactly when they are about the same entity.
+    pub keyed: bool,
+    /// `delete.retention.ms`: the last record of a key stays for so long when it has no value.
+    pub tombstones: Span,
 }
 
 impl TopicRule {
     /// What is known of a topic with so many replicas, of which so many must be in sync, if nothing
     /// else is said: its records may go at any time.
     pub const fn new(topic: TopicId, replicas: u8, min_isr: u8) -> TopicRule {
-        TopicRule { topic, replicas, min_isr, retention: None, compacts: true }
+        TopicRule {
+            topic,
+            replicas,
+            min_isr,
+            retention: None,
+            compacts: true,
+            keyed: false,
+            tombstones: Span::ZERO,
+        }
     }
 }
 

@@ -255,6 +255,16 @@ pub enum How {
     NotDropped,
     /// A leader was elected in an epoch that is not a new one.
     EpochWentBack,
+    /// A leader was elected that lacks committed records, and that was not said.
+    LeaderLacks,
+    /// A replica dropped a committed record, and no unclean election or loss of power explains it.
+    CommittedDropped(Offset),
+    /// A leader told a lower high watermark than before.
+    WatermarkWentBack,
+    /// It was deleted before its time.
+    TooYoung,
+    /// It was the last record of its key, and compaction dropped it.
+    LastOfKey,
 
     // ── flags and bounds ──
     /// It was delivered before, and now without the flag.

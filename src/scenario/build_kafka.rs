@@ -95,13 +95,18 @@ pub(super) fn cluster(tree: &Tree, kafka: &Tree) -> Result<(ClusterConfig, Clust
         groups: config.groups.clone(),
         txns: config.txns.clone(),
         patterns,
-        rules: config.topics.iter().zip(0..).map(|(it, id)| rule(it, TopicId(id))).collect(),
+        rules: config
+            .topics
+            .iter()
+            .zip(0..)
+            .map(|(it, id)| rule(it, TopicId(id), keyed(kafka, it.name.as_str())))
+            .collect(),
     };
     Ok((config, site))
 }
 
 /// What checks know of a topic.
-fn rule(topic: &TopicSpec, id: TopicId) -> TopicRule {
+fn rule(topic: &TopicSpec, id: TopicId, keyed: bool) -> TopicRule {
     let settings = &topic.settings;
     let replicas = topic.assignment.iter().map(Vec::len).max();
     let replicas = replicas.unwrap_or(topic.replication_factor.unwrap_or(1).into());
@@ -112,7 +117,22 @@ fn rule(topic: &TopicSpec, id: TopicId) -> TopicRule {
         min_isr: u8::try_from(topic.min_insync(replicas)).unwrap_or(u8::MAX),
         retention: by_age.then_some(if settings.delete { settings.retention } else { Span::MAX }),
         compacts: settings.compact,
+        keyed,
+        tombstones: settings.delete_retention,
     }
+}
+
+/// Whether the keys in a topic name the entities and nothing else: all that write to it have one
+/// text of keys, with the entity in it.
+fn keyed(kafka: &Tree, topic: &str) -> bool {
+    let mut texts = kafka
+        .tables("producer")
+        .filter(|it| it.text("topic") == Some(topic))
+        .map(|it| it.text("key"));
+    let Some(Some(first)) = texts.next() else { return false };
+    let others = ["{message}", "{second}", "{ms}"];
+    let names_it = first.contains("{key}") && !others.iter().any(|it| first.contains(it));
+    names_it && texts.all(|it| it == Some(first))
 }
 
 fn group_of(consumer: &Tree) -> Name {
@@ -239,12 +259,7 @@ impl Cluster {
 
     /// Sets how the client of a producer sends.
     fn sends(&self, config: &mut KafkaProducerConfig, client: &Client, own: &Settings) {
-        let acks = own.given("acks").map(|text| match text {
-            "0" => Acks::None,
-            "1" => Acks::Leader,
-            _ => Acks::All,
-        });
-        config.acks = acks.unwrap_or(client.producer.acks);
+        config.acks = acks(own).unwrap_or(client.producer.acks);
         if let Some(n) = own.number("batch.size") {
             config.batch_size = u32::try_from(n).unwrap_or(u32::MAX);
             config.placing.batch_size = config.batch_size;
@@ -276,19 +291,8 @@ impl Cluster {
         if let Some(n) = own.span("delivery.timeout.ms").or(own.span("message.timeout.ms")) {
             config.delivery_timeout = Some(n);
         }
-        let given = |name: &str| own.given(name).and_then(|text| text.parse::<u32>().ok());
-        let configured = Configured {
-            idempotence: own
-                .given("enable.idempotence")
-                .or(own.given("idempotent"))
-                .map(|text| text == "true"),
-            acks,
-            retries: given("retries"),
-            max_in_flight: given("max.in.flight.requests.per.connection"),
-            transactional: own.given("transactional.id").is_some(),
-        };
         // contradictions were reported when the scenario was checked
-        config.idempotence = matches!(client.idempotence(&configured), Ok(Why::On));
+        config.idempotence = matches!(client.idempotence(&configured(own)), Ok(Why::On));
         if let Some(partitioner) = partitioner(client, own) {
             config.partitioner = partitioner;
         }
@@ -400,6 +404,37 @@ impl Cluster {
         config.atomic = table.flag("atomic");
         config
     }
+}
+
+fn acks(own: &Settings) -> Option<Acks> {
+    Some(match own.given("acks")? {
+        "0" => Acks::None,
+        "1" => Acks::Leader,
+        _ => Acks::All,
+    })
+}
+
+/// What the settings of a producer say about idempotence.
+pub(super) fn configured(own: &Settings) -> Configured {
+    let given = |name: &str| own.given(name).and_then(|text| text.parse::<u32>().ok());
+    let told = own.given("enable.idempotence").or(own.given("idempotent"));
+    Configured {
+        idempotence: told.map(|text| text.trim().eq_ignore_ascii_case("true")),
+        acks: acks(own),
+        retries: given("retries").or(given("retry.retries")),
+        max_in_flight: given("max.in.flight.requests.per.connection"),
+        transactional: own.given("transactional.id").or(own.given("transactionalId")).is_some(),
+    }
+}
+
+/// The assignors of a consumer that the model does not know.
+pub(super) fn strange_assignors(own: &Settings) -> Vec<String> {
+    let named = match own.given("partition.assignment.strategy") {
+        Some(_) => own.list("partition.assignment.strategy"),
+        None => Vec::new(),
+    };
+    let strange = named.into_iter().filter(|name| assignor(short(name)).is_none());
+    strange.map(str::to_owned).collect()
 }
 
 /// Whether a consumer reads committed records only.

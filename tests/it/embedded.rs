@@ -12,6 +12,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use redeliver::kernel::mix;
 use redeliver::report::judged::quick;
 use redeliver::scenario::{Met, Scenario, embedded};
+use redeliver::system::Timeline;
 
 use super::healthy::{inexcusable_in, seeds};
 
@@ -20,6 +21,9 @@ use super::healthy::{inexcusable_in, seeds};
 const EXPECTED: u64 = 200;
 /// The histories of so many seeds are the same on every machine.
 const PINNED: u64 = 50;
+/// Beyond [`EXPECTED`] seeds, a scenario is played until its runs have taken about so many steps: a
+/// long walk spends its time where a seed is cheap, and minutes on no scenario.
+const WALKED: u64 = 5_000_000;
 /// A run takes at most so many steps; none of the embedded ones comes near it.
 const MOST: u64 = 50_000_000;
 
@@ -54,11 +58,22 @@ fn play(scenario: &Scenario, seed: u64) -> Played {
     Played { hash: played.hash, wrong }
 }
 
-/// Plays seeds `1..=seeds` of every scenario on so many threads. What comes out does not depend on
+/// How many seeds of a scenario are played when a walk asks for `seeds` of each.
+fn affordable(scenario: &Scenario, seeds: u64) -> u64 {
+    if seeds <= EXPECTED {
+        return seeds;
+    }
+    let system = scenario.system();
+    let steps = Timeline::new(&system.seeded(1), &mut ()).run(system.horizon, MOST, &mut ()).max(1);
+    seeds.min(EXPECTED.max(WALKED / steps))
+}
+
+/// Plays seeds `1..=seeds`, as far as they are affordable, of every scenario on so many threads. What comes out does not depend on
 /// their number: every run stands at its own place.
 fn walk(scenarios: &[Scenario], seeds: u64, threads: usize) -> Vec<Vec<Played>> {
-    let jobs: Vec<(usize, u64)> =
-        (0..scenarios.len()).flat_map(|nth| (1..=seeds).map(move |seed| (nth, seed))).collect();
+    let jobs: Vec<(usize, u64)> = (scenarios.iter().enumerate())
+        .flat_map(|(nth, it)| (1..=affordable(it, seeds)).map(move |seed| (nth, seed)))
+        .collect();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(jobs.len()));
     std::thread::scope(|scope| {

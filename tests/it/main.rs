@@ -9,6 +9,7 @@ mod embedded;
 mod exhaustive;
 mod healthy;
 mod kafka_clients;
+mod kafka_mutants;
 mod kafka_producers;
 mod mutants;
 mod reports;

@@ -1,7 +1,8 @@
 //! `diverged`: replicas or readers do not agree on what stands at an offset. An offset below the
 //! high watermark, or one that was read, holds another record later; a reader is given another
 //! record than the log holds; a replica goes on without dropping what its leader does not have
-//! (KIP-101); a leader is elected in an epoch that is not a new one.
+//! (KIP-101), or drops what is committed; a leader is elected in an epoch that is not a new one, or
+//! lacks committed records although the election was clean, or lowers its high watermark.
 //!
 //! The smallest history that breaks it:
 //! ```text
@@ -69,6 +70,21 @@ impl Ledger {
         }
     }
 
+    /// A leader was elected, by the rules, that lacks committed records (leader completeness).
+    pub(in super::super) fn judge_candidate(&mut self, case: Case, leader: NodeId) {
+        self.diverged(Case { node: leader, ..case }, Point::Log, None, How::LeaderLacks);
+    }
+
+    /// A replica dropped what is committed, from `to` on.
+    pub(in super::super) fn judge_dropped(&mut self, case: Case, to: Offset) {
+        self.diverged(case, Point::Log, None, How::CommittedDropped(to));
+    }
+
+    /// A leader tells a lower high watermark than before.
+    pub(in super::super) fn judge_watermark(&mut self, case: Case) {
+        self.diverged(case, Point::Log, None, How::WatermarkWentBack);
+    }
+
     #[cold]
     fn diverged(&mut self, case: Case, point: Point, msg: Option<MessageId>, how: How) {
         self.breach(case, (Class::Diverged, point, how), msg, None, Some(case.node));
@@ -102,6 +118,33 @@ mod tests {
         let fork = format!("{ONE} / ctl elected p0 b2 epoch=2 / b2 append m2 p0 0");
         assert_breaks(&format!("{fork} / b1 replicated p0 2"), CLASS, How::NotDropped);
         assert_keeps(&format!("{fork} / b1 truncated p0 0 / b1 replicated p0 1"), CLASS);
+    }
+
+    /// Both replicas have what is committed.
+    const BOTH: &str = "b1 created p0 / producer submit m1 / ctl elected p0 b1 epoch=1 / \
+                        b1 append m1 p0 0 / b1 replicated p0 1 / b2 replicated p0 1 / b1 high p0 1";
+
+    #[test]
+    fn a_leader_has_what_is_committed_unless_the_election_is_unclean() {
+        assert_keeps(&format!("{BOTH} / ctl elected p0 b2 epoch=2"), CLASS);
+        assert_breaks(&format!("{BOTH} / ctl elected p0 b3 epoch=2"), CLASS, How::LeaderLacks);
+        assert_keeps(&format!("{BOTH} / ctl elected p0 b3 epoch=2 unclean"), CLASS);
+    }
+
+    #[test]
+    fn what_is_committed_is_not_dropped() {
+        let follows = format!("{BOTH} / ctl elected p0 b2 epoch=2");
+        let dropped = format!("{follows} / b1 truncated p0 0");
+        assert_breaks(&dropped, CLASS, How::CommittedDropped(0));
+        assert_keeps(&format!("{follows} / b1 truncated p0 1"), CLASS);
+        let unclean = format!("{BOTH} / ctl elected p0 b3 epoch=2 unclean / b1 truncated p0 0");
+        assert_keeps(&unclean, CLASS);
+    }
+
+    #[test]
+    fn the_high_watermark_of_a_leader_does_not_go_back() {
+        assert_breaks(&format!("{BOTH} / b1 high p0 0"), CLASS, How::WatermarkWentBack);
+        assert_keeps(&format!("{BOTH} / ctl elected p0 b2 epoch=2 / b2 high p0 0"), CLASS);
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Ledger {
         at: TopicPartition,
         generation: i32,
     ) {
-        if let Some(other) = self.group(id).part(at).other_owner(case.node) {
+        if let Some((other, _)) = self.group(id).part(at).other_owner(case.node) {
             let how = if other == generation { How::SameGeneration } else { How::Zombie };
             let what = (Class::DoubleOwner, Point::Delivery, how);
             self.breach(case, what, None, None, Some(case.node));

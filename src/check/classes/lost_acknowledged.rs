@@ -26,7 +26,7 @@ use super::super::book::{Token, mark};
 use super::super::breaches::Breaches;
 use super::super::cell::fact;
 use super::super::class::{Class, Point};
-use super::super::ledger::{Case, Ledger, span};
+use super::super::ledger::{Case, Ledger, known, span};
 use super::super::verdict::{Breach, End, How};
 use crate::talk::kafka::TopicPartition;
 use crate::talk::{MessageId, QueueId};
@@ -45,6 +45,11 @@ impl Ledger {
             }
             let how = if cell.has(fact::UNROUTABLE) { How::Unroutable } else { How::NeverStored };
             self.breach(case, what(Point::Ack, how), Some(msg), None, me);
+        }
+        let mark = self.streams.marked(msg);
+        if mark.has(known::ABORTED) && mark.copies() == 0 && !self.complete(msg, cell) {
+            let case = Case { place: mark.place(), ..case };
+            self.breach(case, what(Point::Ack, How::AbortedTransaction), Some(msg), None, me);
         }
         let Some(play) = cell.play() else { return };
         let book = self.book.play_mut(play);
@@ -165,6 +170,15 @@ mod tests {
         let history = "producer submit m1 / broker store m1 q / broker lost m1 q / \
                        producer confirmed m1";
         assert_breaks(history, CLASS, How::BrokerStopped);
+    }
+
+    #[test]
+    fn a_transaction_that_was_aborted_is_not_confirmed() {
+        let history = "b1 created p0 / producer submit m1 / producer begin by=7 / \
+                       b1 append m1 p0 0 / b1 txn p0 0 1 by=7 / b1 marker p0 1 by=7 abort / \
+                       producer confirmed m1";
+        assert_breaks(history, CLASS, How::AbortedTransaction);
+        assert_keeps(&history.replace("abort", "commit"), CLASS);
     }
 
     #[test]

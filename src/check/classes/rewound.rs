@@ -27,14 +27,15 @@ impl Ledger {
         self.breach(case, what, Some(msg), None, Some(case.node));
     }
 
-    /// A member begins where nothing is said to be committed.
+    /// A member begins where nothing is said to be committed. What was committed after it got the
+    /// partition may have come too late for it to hear of.
     pub(in super::super) fn judge_forgotten_offset(
         &mut self,
         case: Case,
-        committed: Option<Offset>,
+        is_heir: bool,
         why: Moved,
     ) {
-        if why == Moved::Nothing && committed.is_some() {
+        if why == Moved::Nothing && is_heir {
             let what = (Class::Rewound, Point::Delivery, How::OffsetsForgotten);
             self.breach(case, what, None, None, Some(case.node));
         }
@@ -62,7 +63,9 @@ mod tests {
                      c2 polled m1 g p0 0";
         assert_keeps(&format!("{read} / {other}"), CLASS);
         assert_keeps(&format!("{read} / c1 moved g p0 0 seek / c1 polled m1 g p0 0"), CLASS);
-        let forgot = "b1 committed g p0 1 c1 / c1 moved g p0 0 nothing";
+        let forgot = "b1 committed g p0 1 c1 / c2 assigned g p0 gen=2 / c2 moved g p0 0 nothing";
         assert_breaks(&format!("{read} / {forgot}"), CLASS, How::OffsetsForgotten);
+        let too_late = "c2 assigned g p0 gen=2 / b1 committed g p0 1 c1 / c2 moved g p0 0 nothing";
+        assert_keeps(&format!("{read} / {too_late}"), CLASS);
     }
 }

@@ -99,6 +99,14 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_may_go_on_after_the_position_was_moved() {
+        let moved = "c1 polled m2 g p0 1 / c1 moved g p0 0 committed";
+        assert_keeps(&format!("{THREE} / {moved} / c1 polled m3 g p0 2"), CLASS);
+        let left_out = "c1 moved g p0 0 committed / c1 polled m3 g p0 2";
+        assert_breaks(&format!("{THREE} / {left_out}"), CLASS, How::Hole(0));
+    }
+
+    #[test]
     fn markers_and_aborted_records_are_no_holes() {
         let history = "b1 created p0 / producer submit m1 / producer submit m2 / \
                        producer begin by=7 / b1 append m1 p0 0 / b1 txn p0 0 1 by=7 / \

@@ -28,7 +28,7 @@ impl Ledger {
         let part = self.group(id).part(at);
         let Some(other) = part.other_owner(by) else { return };
         let how = match part.owned_by(by) {
-            Some(generation) if generation < other => How::StaleGeneration,
+            Some(its) if its < other => How::StaleGeneration,
             Some(_) => return,
             None => How::NotOwner,
         };

@@ -11,6 +11,7 @@ impl Ledger {
     pub(super) fn submitted(&mut self, case: Case, msg: MessageId, key: u32) {
         let producer = self.producer_slot(case.node);
         let line = if key == 0 { NONE } else { self.line(producer, key) };
+        self.streams.submitted(producer, msg, case.at);
         let cell = self.book.cell(msg);
         cell.set(fact::SUBMITTED);
         cell.set_producer(producer);

@@ -19,7 +19,7 @@ use super::grown;
 use super::rules::Rules;
 use super::verdict::Breach;
 use crate::kernel::{Fault, NodeId, Seen, Step, Taken, Watch};
-use crate::talk::{Failure, MessageId, Mq, Note, QueueId};
+use crate::talk::{Failure, KafkaOrder, MessageId, Mq, Note, Order, QueueId};
 pub(super) use books::{Calls, Case, Line, NodeBook, QueueBook};
 pub(super) use clients::bit;
 pub(super) use kafka::{Slot, known, span, state};
@@ -52,6 +52,7 @@ impl Ledger {
             (node.prefetch, node.bound) = (rule.prefetch, rule.unacked);
         }
         Ledger {
+            streams: kafka::Streams::new(&rules.topics),
             rules: Arc::new(rules),
             book: Book::default(),
             nodes,
@@ -61,7 +62,6 @@ impl Ledger {
             line_of: BTreeMap::new(),
             far: BTreeSet::new(),
             calls: Vec::new(),
-            streams: kafka::Streams::default(),
             breaches: Breaches::default(),
         }
     }
@@ -233,6 +233,9 @@ impl Watch<Mq> for Ledger {
                     }
                 }
                 Fault::Restart(node) => self.node(node).down = false,
+                Fault::Order(_, Order::Kafka(KafkaOrder::DeleteRecords { at, .. })) => {
+                    self.streams.trim(at);
+                }
                 _ => {}
             }
         }

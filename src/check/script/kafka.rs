@@ -45,9 +45,12 @@ pub(super) fn note(verb: &str, rest: &[&str]) -> Option<KafkaNote> {
         "high" => KafkaNote::HighWatermark { at: at(0), offset: number(1) },
         "truncated" => KafkaNote::Truncated { at: at(0), to: number(1) },
         "log-start" => KafkaNote::LogStart { at: at(0), offset: number(1) },
-        "compacted" => {
-            KafkaNote::CompactedAway { msg: message(rest[0]).0, at: at(1), offset: number(2) }
-        }
+        "compacted" => KafkaNote::CompactedAway {
+            msg: message(rest[0]).0,
+            at: at(1),
+            offset: number(2),
+            tombstone: flag("tombstone"),
+        },
         "elected" => KafkaNote::LeaderElected {
             at: at(0),
             leader: (rest[1] != "none").then(|| node(rest[1])),

@@ -145,6 +145,7 @@ fn node(name: &str) -> NodeId {
         "service" => SERVICE,
         "b2" => NodeId(5),
         "ctl" => NodeId(6),
+        "b3" => NodeId(7),
         _ => panic!("no such node: {name}"),
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::Broker;
 use crate::kafka::replica::{Following, Role};
 use crate::kernel::{Ctx, Time};
-use crate::talk::Mq;
 use crate::talk::kafka::{PartitionInfo, TopicId, TopicPartition};
+use crate::talk::{KafkaNote, Mq, Note};
 
 impl Broker {
     /// Does what the metadata says.
@@ -42,7 +42,12 @@ impl Broker {
         }
         match info.leader {
             Some(leader) if leader == me => {
+                let (new, offset) = (replica.leading().is_none(), replica.log.start());
                 replica.lead(info, me, min_insync, now);
+                if new && offset > 0 {
+                    // each replica looks at retention by itself: this one may have been the first
+                    ctx.note(Note::Kafka(KafkaNote::LogStart { at, offset }));
+                }
                 let raised =
                     self.replica(at, now).is_some_and(|(it, at)| it.raise_high_watermark(at));
                 if raised {

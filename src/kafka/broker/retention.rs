@@ -6,7 +6,7 @@
 
 use super::Broker;
 use crate::kernel::Ctx;
-use crate::talk::kafka::TopicPartition;
+use crate::talk::kafka::{Offset, Record, TopicPartition};
 use crate::talk::{KafkaNote, KafkaTimer, Mq, Note, Timer};
 
 impl Broker {
@@ -52,13 +52,14 @@ impl Broker {
             }
             let dropped = replica.log.compact(high_watermark, now);
             if replica.leading().is_some() {
-                dropped.iter().for_each(|(offset, record)| tell(at, *offset, record.id, ctx));
+                dropped.iter().for_each(|(offset, record)| tell(at, *offset, record, ctx));
             }
         }
         ctx.arm(Timer::Kafka(KafkaTimer::Clean), self.config.settings.cleaner_backoff);
     }
 }
 
-fn tell(at: TopicPartition, offset: u64, msg: crate::talk::MessageId, ctx: &mut Ctx<'_, Mq>) {
-    ctx.note(Note::Kafka(KafkaNote::CompactedAway { msg, at, offset }));
+fn tell(at: TopicPartition, offset: Offset, record: &Record, ctx: &mut Ctx<'_, Mq>) {
+    let (msg, tombstone) = (record.id, record.tombstone);
+    ctx.note(Note::Kafka(KafkaNote::CompactedAway { msg, at, offset, tombstone }));
 }

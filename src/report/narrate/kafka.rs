@@ -35,7 +35,7 @@ pub(super) fn predicate(cast: &Cast, note: KafkaNote) -> String {
         KafkaNote::LogStart { at, offset } => {
             format!("deleted {} up to offset {offset}", cast.partition(at))
         }
-        KafkaNote::CompactedAway { msg, at, offset } => {
+        KafkaNote::CompactedAway { msg, at, offset, .. } => {
             format!("compacted {msg} away, offset {offset} of {}", cast.partition(at))
         }
         KafkaNote::LeaderElected { at, leader, epoch, unclean } => {

@@ -1,7 +1,9 @@
 //! `[kafka]`: settings that need or exclude each other, and what is legal but surprising.
 
+use crate::kafka::clients::Contradiction;
 use crate::kafka::settings::Owner;
 use crate::kafka::{Profile, Version};
+use crate::scenario::build_kafka;
 use crate::scenario::names::has_rabbit;
 use crate::scenario::problem::{Problem, Problems};
 use crate::scenario::settings::{self, Book, Settings, Side};
@@ -65,7 +67,7 @@ pub(super) fn check(tree: &Tree, problems: &mut Problems) {
         of_producer(producer, kafka, version, &brokers, problems);
     }
     for consumer in kafka.tables("consumer") {
-        of_consumer(consumer, kafka, problems);
+        of_consumer(consumer, kafka, tree, problems);
         of_bridge(consumer, tree, problems);
     }
 }
@@ -154,6 +156,16 @@ fn of_producer(
                 .help("write config = { \"transactional.id\" = \"payments\" }"),
         );
     }
+    if let Err(why) = build_kafka::client(producer).idempotence(&build_kafka::configured(&own)) {
+        let title = format!("the client refuses this: {}", why.to_string().trim_end_matches('.'));
+        let help = match why {
+            Contradiction::Transactional => {
+                "leave idempotence on, or leave the transactional.id out"
+            }
+            _ => "mend it, or write \"enable.idempotence\" = false",
+        };
+        problems.push(Problem::error(producer.spot_of("config"), title).help(help));
+    }
     let js = matches!(book, Book::KafkaJs(_));
     if !js && producer.has("send_of") {
         let title = "`send_of` has no effect: only a call of KafkaJS holds several messages";
@@ -190,11 +202,44 @@ fn of_producer(
     }
 }
 
-fn of_consumer(consumer: &Tree, kafka: &Tree, problems: &mut Problems) {
+/// How a consumer takes part in its group.
+fn of_protocol(consumer: &Tree, own: &Settings, tree: &Tree, problems: &mut Problems) {
+    let at = consumer.spot_of("config");
+    for name in build_kafka::strange_assignors(own) {
+        let title = format!("there is no assignor `{name}`");
+        problems.push(Problem::error(at, title).help(
+            "it is `range`, `roundrobin`, `sticky` or `cooperative-sticky`, or the name of its class",
+        ));
+    }
+    let newest = own.given("group.protocol").is_some_and(|it| it.eq_ignore_ascii_case("consumer"));
+    let profile = Profile::by_name(systems::profile(tree, "kafka")).copied().unwrap_or_default();
+    if newest && !profile.consumer_protocol.is_ready() {
+        let title = format!(
+            "group.protocol=consumer needs brokers of 4.0, and these are {}",
+            profile.version
+        );
+        problems.push(
+            Problem::error(at, title)
+                .help("choose another `profile`, or leave the protocol at `classic`"),
+        );
+    }
+    // ConsumerConfig.checkUnsupportedConfigsPostProcess of 4.1.1
+    let of_classic =
+        ["partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms"];
+    for name in of_classic.into_iter().filter(|name| newest && own.given(name).is_some()) {
+        let title = format!("{name} cannot be set when group.protocol=consumer");
+        problems.push(
+            Problem::error(at, title).help("leave it out: with this protocol the brokers decide"),
+        );
+    }
+}
+
+fn of_consumer(consumer: &Tree, kafka: &Tree, tree: &Tree, problems: &mut Problems) {
     let book = book(consumer, Side::Consumer);
     if let Some(config) = consumer.table("config") {
         settings::check(book, config, problems);
     }
+    of_protocol(consumer, &Settings::of(book, consumer.table("config")), tree, problems);
     let js = matches!(book, Book::KafkaJs(_));
     if consumer.flag("static") && js {
         let title = "`static` has no effect: KafkaJS has no static membership";

@@ -81,6 +81,8 @@ pub enum KafkaNote {
         at: TopicPartition,
         /// At which offset it was.
         offset: Offset,
+        /// It had no value.
+        tombstone: bool,
     },
     /// The controller chose a leader.
     LeaderElected {

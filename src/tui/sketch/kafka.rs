@@ -32,7 +32,7 @@ pub(super) fn words(stage: &Stage, note: &KafkaNote) -> (State, String, String) 
         KafkaNote::LogStart { at, offset } => {
             (State::Discarded, format!("log starts at {offset}"), on(at))
         }
-        KafkaNote::CompactedAway { msg, at, offset } => {
+        KafkaNote::CompactedAway { msg, at, offset, .. } => {
             (State::Discarded, format!("compact {msg}"), place(at, offset))
         }
         KafkaNote::LeaderElected { at, leader: Some(leader), epoch, unclean } => {

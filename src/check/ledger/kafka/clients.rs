@@ -20,8 +20,7 @@ impl Ledger {
     ) {
         self.node(case.node).group = Some(id);
         self.judge_owners(case, id, at, generation);
-        let reader = self.group(id).part(at).reader(case.node);
-        reader.owns = Some(generation);
+        self.group(id).part(at).give(case.node, generation);
         self.streams.part(at);
     }
 
@@ -39,10 +38,12 @@ impl Ledger {
         let known = part.committed.or(part.reader(case.node).position).or(part.begin);
         let from = if everything { known.or(Some(log_start)) } else { known };
         part.begin = part.begin.or(Some(if everything { log_start } else { offset }));
-        let committed = part.committed;
         let reader = part.reader(case.node);
-        (reader.position, reader.moved) = (Some(offset), Some(why));
-        self.judge_forgotten_offset(case, committed, why);
+        reader.before = reader.position.replace(offset).or(reader.before);
+        reader.moved = Some(why);
+        // what is committed may not be in the log any more, which is as good as nothing
+        let is_heir = reader.is_heir && part.committed.is_some_and(|it| it >= log_start);
+        self.judge_forgotten_offset(case, is_heir, why);
         if let Some(from) = from.filter(|&from| from < offset)
             && matches!(why, Moved::Nothing | Moved::OutOfRange | Moved::Truncation | Moved::Seek)
         {
@@ -74,13 +75,16 @@ impl Ledger {
         let again = offset < part.seen;
         part.seen = part.seen.max(offset + 1);
         let reader = part.reader(case.node);
-        let (position, moved) = (reader.position.replace(offset + 1), reader.moved);
-        match position {
+        let (position, moved) = (reader.position, reader.moved);
+        // a batch that it was in when its position was moved may go on (KafkaJS, after a rebalance)
+        let goes_on = position != Some(offset) && reader.before == Some(offset);
+        *(if goes_on { &mut reader.before } else { &mut reader.position }) = Some(offset + 1);
+        match position.filter(|_| !goes_on) {
             Some(position) if offset > position => self.judge_hole(case, at, position, offset),
             Some(position) if offset < position => self.judge_back(case, msg, offset),
             _ => {}
         }
-        let unasked = position.is_some_and(|position| offset < position);
+        let unasked = !goes_on && position.is_some_and(|position| offset < position);
         self.book.delivered(msg);
         if again {
             let how = if unasked { None } else { moved };
@@ -241,6 +245,6 @@ impl Ledger {
         let part = || self.streams.group(id)?.get(self.streams.marked(msg).place()?);
         let Some(part) = part() else { return false };
         let Some(other) = part.other_owner(node) else { return false };
-        part.owned_by(node).is_none_or(|generation| generation < other)
+        part.owned_by(node).is_none_or(|its| its < other)
     }
 }

@@ -9,10 +9,15 @@ use crate::talk::kafka::{GroupId, Moved, Offset, TopicPartition};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::check) struct Reader {
     pub(in crate::check) node: NodeId,
-    /// The generation in which it was given the partition; none when it was not, or not any more.
-    pub(in crate::check) owns: Option<i32>,
+    /// The generation in which it was given the partition, and the how-manyeth to be given it; none
+    /// when it was not, or not any more.
+    pub(in crate::check) owns: Option<(i32, u32)>,
+    /// Something was committed before it was given the partition: it is told of it.
+    pub(in crate::check) is_heir: bool,
     /// The offset that it reads next; none before it is known.
     pub(in crate::check) position: Option<Offset>,
+    /// What it would have read next when its position was moved last.
+    pub(in crate::check) before: Option<Offset>,
     /// Why its position is there.
     pub(in crate::check) moved: Option<Moved>,
 }
@@ -21,6 +26,8 @@ pub(in crate::check) struct Reader {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::check) struct GroupPart {
     pub(in crate::check) readers: Vec<Reader>,
+    /// How often it was given to a member.
+    turns: u32,
     pub(in crate::check) committed: Option<Offset>,
     /// Where it began; none before that.
     pub(in crate::check) begin: Option<Offset>,
@@ -81,23 +88,47 @@ impl GroupPart {
     /// The entry of a member.
     pub(in crate::check) fn reader(&mut self, node: NodeId) -> &mut Reader {
         let at = self.readers.iter().position(|it| it.node == node).unwrap_or_else(|| {
-            self.readers.push(Reader { node, owns: None, position: None, moved: None });
+            self.readers.push(Reader {
+                node,
+                owns: None,
+                is_heir: false,
+                position: None,
+                before: None,
+                moved: None,
+            });
             self.readers.len() - 1
         });
         &mut self.readers[at]
     }
 
-    /// Whoever owns it with the latest generation, apart from `node`.
-    pub(in crate::check) fn other_owner(&self, node: NodeId) -> Option<i32> {
+    /// A member is given the partition. The later one of two in a generation is the owner: it has
+    /// taken the place of another process with its `group.instance.id`.
+    pub(super) fn give(&mut self, node: NodeId, generation: i32) {
+        self.turns += 1;
+        let (turn, is_heir) = (self.turns, self.committed.is_some());
+        let reader = self.reader(node);
+        (reader.owns, reader.is_heir) = (Some((generation, turn)), is_heir);
+    }
+
+    /// In which generation and turn whoever owns it was given it, apart from `node`.
+    pub(in crate::check) fn other_owner(&self, node: NodeId) -> Option<(i32, u32)> {
         self.readers.iter().filter(|it| it.node != node).filter_map(|it| it.owns).max()
     }
 
-    /// The generation in which `node` owns it, if it does.
-    pub(in crate::check) fn owned_by(&self, node: NodeId) -> Option<i32> {
+    /// The generation and turn in which `node` was given it, if it owns it.
+    pub(in crate::check) fn owned_by(&self, node: NodeId) -> Option<(i32, u32)> {
         self.readers.iter().find(|it| it.node == node)?.owns
     }
 
-    /// A member gives it up, or is gone.
+    /// A member gives it up. It may still be in a batch of it.
+    pub(super) fn give_up(&mut self, node: NodeId) {
+        if let Some(reader) = self.readers.iter_mut().find(|it| it.node == node) {
+            reader.owns = None;
+            reader.before = reader.position.take().or(reader.before);
+        }
+    }
+
+    /// A member is gone.
     pub(super) fn leave(&mut self, node: NodeId) {
         self.readers.retain(|it| it.node != node);
     }

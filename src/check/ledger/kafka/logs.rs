@@ -3,6 +3,7 @@
 use super::super::super::book::trail;
 use super::super::super::cell::fact;
 use super::super::super::class::Point;
+use super::super::super::rules::TopicRule;
 use super::super::super::verdict::How;
 use super::super::clients::bit;
 use super::partition::Append;
@@ -13,7 +14,7 @@ use crate::talk::kafka::{GroupId, Offset, TopicPartition};
 
 impl Ledger {
     pub(super) fn partition_created(&mut self, at: TopicPartition) {
-        let rule = self.rules.topics.iter().find(|rule| rule.topic == at.topic).copied();
+        let rule = self.topic_rule(at);
         let part = self.streams.part(at);
         if let Some(rule) = rule {
             part.in_sync = part.in_sync.or(Some(rule.replicas));
@@ -42,6 +43,9 @@ impl Ledger {
         let repeats = self.judge_appended_again(case, msg, play, copy);
         let state = if repeats { state::REPEATS } else { 0 };
         self.streams.part(at).push(case.node, offset, Slot::record(msg, copy, state));
+        if self.streams.compacting {
+            self.last_of_key(at, offset, play);
+        }
         self.streams.mark(msg).put(at);
         let retry = copy > 0 && self.book.play(play).retries & bit(copy) != 0;
         self.book.cell(msg).set(fact::STORED);
@@ -58,6 +62,19 @@ impl Ledger {
                 line.partition = Some(at);
             }
             self.judge_log_order(case, msg, play, at);
+        }
+    }
+
+    fn topic_rule(&self, at: TopicPartition) -> Option<TopicRule> {
+        self.rules.topics.iter().find(|rule| rule.topic == at.topic).copied()
+    }
+
+    /// A record is the last one of its key, where keys are known.
+    fn last_of_key(&mut self, at: TopicPartition, offset: Offset, play: u32) {
+        let keyed = self.topic_rule(at).is_some_and(|rule| rule.compacts && rule.keyed);
+        let line = self.book.play(play).line;
+        if let Some(key) = self.lines.get(line as usize).map(|line| line.key).filter(|_| keyed) {
+            self.streams.part(at).lasts.put(key, offset);
         }
     }
 
@@ -106,9 +123,17 @@ impl Ledger {
         let part = self.streams.part(at);
         let (before, leads) = (part.high, part.leader.is_none_or(|it| it == case.node));
         part.high = before.max(offset);
+        if leads {
+            part.safe = part.safe.max(offset);
+            let back = part.told.replace(offset).is_some_and(|told| offset < told);
+            if back {
+                self.judge_watermark(case);
+            }
+        }
         if offset <= before {
             return;
         }
+        let part = self.streams.part(at);
         if leads {
             let too_early = part.in_sync.is_some_and(|size| part.holders(offset) < size);
             if too_early {
@@ -135,16 +160,26 @@ impl Ledger {
     }
 
     pub(super) fn truncated(&mut self, case: Case, at: TopicPartition, to: Offset) {
+        let down = self.node(case.node).down;
         let part = self.streams.part(at);
         let how = if part.unclean { How::UncleanElection } else { How::Truncated };
+        let had = part.held_by(case.node).min(part.safe);
         let held = part.truncated(case.node, to);
+        if down {
+            part.safe = part.safe.min(to); // a loss of power
+        } else if to < had {
+            self.judge_dropped(case, to);
+        }
         self.cut(case, at, held, how);
         self.streams.part(at).open.retain(|txn| txn.first < held.max(to));
     }
 
     pub(super) fn log_start(&mut self, case: Case, at: TopicPartition, offset: Offset) {
+        let kept = self.topic_rule(at).and_then(|rule| rule.retention);
+        let kept = kept.filter(|_| !self.streams.part(at).trimmed);
         while let Some((gone, slot)) = self.streams.part(at).expire(offset) {
             if slot.visible() {
+                self.judge_age(case, slot.msg, kept);
                 let mark = self.streams.mark(slot.msg);
                 mark.take();
                 mark.set(known::EXPIRED);
@@ -155,7 +190,24 @@ impl Ledger {
         }
     }
 
-    pub(super) fn compacted(&mut self, msg: MessageId, at: TopicPartition, offset: Offset) {
+    pub(super) fn compacted(
+        &mut self,
+        case: Case,
+        msg: MessageId,
+        at: TopicPartition,
+        offset: Offset,
+        tombstone: bool,
+    ) {
+        let part = self.streams.part(at);
+        let last = part.lasts.has(offset)
+            && part.slot(offset).is_some_and(|slot| slot.visible() && slot.msg == msg);
+        if let Some(rule) = self.topic_rule(at) {
+            if !rule.compacts || last && !tombstone {
+                self.judge_last_of_key(case, msg);
+            } else if last {
+                self.judge_age(case, msg, Some(rule.tombstones));
+            }
+        }
         self.streams.part(at).mark(offset, state::COMPACTED);
         let mark = self.streams.mark(msg);
         mark.take();
@@ -172,10 +224,18 @@ impl Ledger {
     ) {
         let part = self.streams.part(at);
         let before = part.epoch.replace(epoch);
-        if leader.is_some() {
+        part.told = None;
+        if let Some(leader) = leader {
             part.unclean = unclean;
+            let held = part.held_by(leader);
+            if held < part.safe {
+                part.safe = held;
+                if !unclean {
+                    self.judge_candidate(case, leader);
+                }
+            }
         }
-        part.leader = leader;
+        self.streams.part(at).leader = leader;
         self.judge_epoch(case, leader, before, epoch);
     }
 

@@ -11,9 +11,9 @@ mod logs;
 mod partition;
 
 use super::super::grown;
-use super::super::rules::GroupRule;
+use super::super::rules::{GroupRule, TopicRule};
 use super::{Case, Ledger};
-use crate::kernel::{NodeId, StepNo, Time};
+use crate::kernel::{NodeId, Span, StepNo, Time};
 use crate::talk::MessageId;
 use crate::talk::kafka::{GroupId, KafkaNote, Offset, TopicId, TopicPartition};
 pub(in crate::check) use group::GroupBook;
@@ -145,9 +145,70 @@ pub(in crate::check) struct Streams {
     pub(in crate::check) passed: Vec<Passed>,
     /// When `passed` is as long as this, it is looked through for what is done by now.
     prune: usize,
+    /// Some topic is compacted.
+    compacting: bool,
+    clock: Clock,
+}
+
+/// When messages were submitted, roughly: some of each producer, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Clock {
+    /// How far apart they are; nothing is kept when nobody asks.
+    tick: Option<Span>,
+    /// By producer.
+    known: Vec<Vec<(MessageId, Time)>>,
+}
+
+impl Clock {
+    fn submitted(&mut self, producer: u8, msg: MessageId, at: Time) {
+        let Some(tick) = self.tick else { return };
+        let known = grown(&mut self.known, producer.into());
+        if known.last().is_none_or(|(_, before)| at.since(*before) >= tick) {
+            known.push((msg, at));
+        }
+    }
+
+    /// A time before which a message was not submitted.
+    fn not_before(&self, producer: u8, msg: MessageId) -> Time {
+        let Some(known) = self.known.get(usize::from(producer)) else { return Time::ZERO };
+        let after = known.partition_point(|(its, _)| *its <= msg);
+        after.checked_sub(1).map_or(Time::ZERO, |at| known[at].1)
+    }
 }
 
 impl Streams {
+    /// Nothing so far, where these are the topics.
+    pub(super) fn new(topics: &[TopicRule]) -> Streams {
+        let finite = |span: Span| Some(span).filter(|span| *span < Span::MAX);
+        let ages = topics.iter().flat_map(|rule| {
+            let tombstones = finite(rule.tombstones).filter(|_| rule.compacts && rule.keyed);
+            [rule.retention.and_then(finite), tombstones]
+        });
+        let shortest = ages.flatten().min();
+        let endless = topics.iter().any(|rule| rule.retention == Some(Span::MAX));
+        let tick = shortest.map(|it| Span::from_nanos(it.as_nanos() / 16));
+        Streams {
+            compacting: topics.iter().any(|rule| rule.compacts && rule.keyed),
+            clock: Clock { tick: tick.or(endless.then_some(Span::MAX)), known: Vec::new() },
+            ..Streams::default()
+        }
+    }
+
+    /// A time before which a message was not submitted.
+    pub(in crate::check) fn born(&self, producer: u8, msg: MessageId) -> Time {
+        self.clock.not_before(producer, msg)
+    }
+
+    /// A message was submitted.
+    pub(super) fn submitted(&mut self, producer: u8, msg: MessageId, at: Time) {
+        self.clock.submitted(producer, msg, at);
+    }
+
+    /// An operator deletes records of a partition.
+    pub(super) fn trim(&mut self, at: TopicPartition) {
+        self.part(at).trimmed = true;
+    }
+
     /// Whether there is a Kafka in this run.
     pub(in crate::check) fn any(&self) -> bool {
         !self.parts.is_empty()
@@ -251,7 +312,9 @@ impl Ledger {
             }
             KafkaNote::Truncated { at, to } => self.truncated(placed(case, at), at, to),
             KafkaNote::LogStart { at, offset } => self.log_start(placed(case, at), at, offset),
-            KafkaNote::CompactedAway { msg, at, offset } => self.compacted(msg, at, offset),
+            KafkaNote::CompactedAway { msg, at, offset, tombstone } => {
+                self.compacted(placed(case, at), msg, at, offset, tombstone);
+            }
             KafkaNote::LeaderElected { at, leader, epoch, unclean } => {
                 self.leader_elected(placed(case, at), at, leader, epoch, unclean);
             }
@@ -262,7 +325,7 @@ impl Ledger {
                 self.assigned(of(case, group, at), group, at, generation);
             }
             KafkaNote::Revoked { group, at, .. } => {
-                self.group(group).part(at).leave(case.node);
+                self.group(group).part(at).give_up(case.node);
             }
             KafkaNote::OffsetCommitted { group, at, offset, by } => {
                 self.offset_committed(of(case, group, at), group, at, offset, by);

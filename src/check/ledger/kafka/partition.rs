@@ -1,6 +1,6 @@
 //! What is known of one partition: the log as all replicas together have it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::kernel::NodeId;
 use crate::talk::MessageId;
@@ -79,6 +79,15 @@ pub(in crate::check) struct PartBook {
     log: VecDeque<Slot>,
     /// The largest high watermark that was ever told.
     pub(in crate::check) high: Offset,
+    /// Nothing excuses the loss of what is before this: it was below the high watermark, and neither
+    /// an unclean election nor a loss of power has touched it.
+    pub(in crate::check) safe: Offset,
+    /// The high watermark that the present leader told last.
+    pub(in crate::check) told: Option<Offset>,
+    /// An operator deletes records here.
+    pub(in crate::check) trimmed: bool,
+    /// The last record of each key.
+    pub(super) lasts: Lasts,
     /// The offset after the last one that any group read.
     pub(in crate::check) read: Offset,
     replicas: Vec<Replica>,
@@ -96,6 +105,34 @@ pub(in crate::check) struct PartBook {
     pub(in crate::check) open: Vec<OpenTxn>,
     /// For each producer, by its slot, the latest message of it that was appended, plus one.
     latest: Vec<(u8, u32)>,
+}
+
+/// The last record of each key, in a topic that is compacted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Lasts {
+    of: BTreeMap<u32, Offset>,
+    offsets: BTreeSet<Offset>,
+}
+
+impl Lasts {
+    pub(super) fn put(&mut self, key: u32, offset: Offset) {
+        if let Some(before) = self.of.insert(key, offset) {
+            self.offsets.remove(&before);
+        }
+        self.offsets.insert(offset);
+    }
+
+    pub(super) fn has(&self, offset: Offset) -> bool {
+        self.offsets.contains(&offset)
+    }
+
+    /// Nothing is known any more of keys whose last record is at `end` or behind it.
+    fn cut(&mut self, end: Offset) {
+        if self.offsets.last().is_some_and(|&last| last >= end) {
+            self.offsets.split_off(&end);
+            self.of.retain(|_, offset| *offset < end);
+        }
+    }
 }
 
 /// What comes of an append.
@@ -135,6 +172,8 @@ impl PartBook {
         let appointed = self.leader.is_none_or(|leader| leader == node);
         if !appointed && self.office == self.leader && self.office.is_some() {
             self.deposed = true;
+            let replica = self.replica(node);
+            replica.fork = replica.fork.or(Some(replica.end));
             return Append::Deposed;
         }
         if self.office != Some(node) {
@@ -160,6 +199,7 @@ impl PartBook {
         if self.end() <= offset {
             return None;
         }
+        self.lasts.cut(offset);
         self.log.pop_back()
     }
 
@@ -204,6 +244,13 @@ impl PartBook {
         replica.fork = replica.fork.filter(|&fork| to > fork);
         let held = self.replicas.iter().map(|it| it.fork.map_or(it.end, |fork| it.end.min(fork)));
         held.max().unwrap_or(0)
+    }
+
+    /// Up to where a replica has the log.
+    pub(in crate::check) fn held_by(&self, node: NodeId) -> Offset {
+        let replica = self.replicas.iter().find(|it| it.node == node);
+        let held = replica.map_or(0, |it| it.fork.map_or(it.end, |fork| it.end.min(fork)));
+        held.max(self.start) // it may have begun where the log did
     }
 
     /// How many replicas have the log up to `offset`.

@@ -8,10 +8,13 @@
 //! model leaves to chance as well: the recorded outcome must be among the possible ones.
 
 mod changes;
+mod compaction;
 mod compare;
+mod costs;
 mod group;
 mod kafkajs;
 mod lab;
+mod librdkafka;
 mod replication;
 mod trace;
 
@@ -49,12 +52,15 @@ struct Replay {
 }
 
 /// All families. The first that fits is taken.
-const FAMILIES: [&dyn Family; 5] = [
+const FAMILIES: [&dyn Family; 8] = [
     &group::Groups,
     &replication::Replication,
     &kafkajs::Consumers,
     &kafkajs::Crashes,
     &kafkajs::Producers,
+    &librdkafka::Background,
+    &compaction::Compaction,
+    &costs::Costs,
 ];
 
 fn family_of(trace: &Trace) -> Option<&'static dyn Family> {
