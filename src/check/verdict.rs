@@ -151,6 +151,9 @@ pub enum How {
     Unroutable,
     /// It was acknowledged and is in no queue.
     NeverStored,
+    /// A leader knew its sequence number, which the producer had given to another record before, and
+    /// appended nothing.
+    SequenceKnown,
     /// It was let go of at the consumer before it took effect, and then the consumer failed it.
     LetGoBeforeEffect,
     /// A queue discarded it.

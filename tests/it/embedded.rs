@@ -23,7 +23,7 @@ const EXPECTED: u64 = 200;
 const PINNED: u64 = 50;
 /// Beyond [`EXPECTED`] seeds, a scenario is played until its runs have taken about so many steps: a
 /// long walk spends its time where a seed is cheap, and minutes on no scenario.
-const WALKED: u64 = 5_000_000;
+const WALKED: u64 = 1_000_000;
 /// A run takes at most so many steps; none of the embedded ones comes near it.
 const MOST: u64 = 50_000_000;
 

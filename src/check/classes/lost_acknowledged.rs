@@ -43,7 +43,13 @@ impl Ledger {
             if cell.has(fact::RETURNED) {
                 return;
             }
-            let how = if cell.has(fact::UNROUTABLE) { How::Unroutable } else { How::NeverStored };
+            let how = if cell.has(fact::UNROUTABLE) {
+                How::Unroutable
+            } else if self.streams.mistaken.contains(&msg) {
+                How::SequenceKnown
+            } else {
+                How::NeverStored
+            };
             self.breach(case, what(Point::Ack, how), Some(msg), None, me);
         }
         let mark = self.streams.marked(msg);
@@ -187,6 +193,16 @@ mod tests {
         assert_breaks(history, CLASS, How::NeverStored);
         let history = "producer submit m1 / broker overflowed m1 q / producer confirmed m1";
         assert_breaks(history, CLASS, How::NeverStored);
+    }
+
+    /// KafkaJS's idempotent producer takes back the sequence numbers of a send that failed, although
+    /// others were sent after it: the next record gets a number that the leader has seen.
+    #[test]
+    fn what_was_taken_for_a_repetition_is_not_in_the_log() {
+        let history = "b1 created p0 / producer submit m1 / producer submit m2 / b1 append m1 p0 0 / \
+                       b1 known m2 p0 / producer confirmed m1 / producer confirmed m2";
+        assert_breaks(history, CLASS, How::SequenceKnown);
+        assert_keeps(&history.replace("known m2 p0", "append m2 p0 1"), CLASS);
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub(super) fn note(verb: &str, rest: &[&str]) -> Option<KafkaNote> {
             let (msg, copy) = message(rest[0]);
             KafkaNote::Appended { msg, copy, at: at(1), offset: number(2) }
         }
+        "known" => KafkaNote::SequenceKnown { msg: message(rest[0]).0, at: at(1) },
         "replicated" => KafkaNote::Replicated { at: at(0), end: number(1) },
         "high" => KafkaNote::HighWatermark { at: at(0), offset: number(1) },
         "truncated" => KafkaNote::Truncated { at: at(0), to: number(1) },

@@ -10,6 +10,9 @@ mod group;
 mod logs;
 mod partition;
 
+use std::collections::BTreeSet;
+
+use super::super::cell::fact;
 use super::super::grown;
 use super::super::rules::{GroupRule, TopicRule};
 use super::{Case, Ledger};
@@ -142,6 +145,8 @@ pub(in crate::check) struct Streams {
     txns: Vec<(u32, TxnBook)>,
     /// Messages of which a bridge has stored a copy in a queue that nobody is known to have lost.
     pub(in crate::check) crossed: crossed::Crossed,
+    /// Messages that were in no log when a leader took them for a repetition.
+    pub(in crate::check) mistaken: BTreeSet<MessageId>,
     pub(in crate::check) passed: Vec<Passed>,
     /// When `passed` is as long as this, it is looked through for what is done by now.
     prune: usize,
@@ -350,8 +355,12 @@ impl Ledger {
                 self.txn_marker(placed(case, at), at, offset, producer, commit);
             }
             KafkaNote::Acquired { msg, group, .. } => self.acquired(case, msg, group),
-            KafkaNote::SequenceKnown { .. }
-            | KafkaNote::ProduceRefused { .. }
+            KafkaNote::SequenceKnown { msg, .. } => {
+                if !self.book.cell(msg).has(fact::STORED) {
+                    self.streams.mistaken.insert(msg);
+                }
+            }
+            KafkaNote::ProduceRefused { .. }
             | KafkaNote::Fenced { .. }
             | KafkaNote::ControllerElected { .. }
             | KafkaNote::Rebalanced { .. }
