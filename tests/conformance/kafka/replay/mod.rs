@@ -115,14 +115,6 @@ fn reproduce(trace: &Trace) -> Result<(u64, usize), Outcome> {
     let mut first = None;
     for seed in seeds {
         let replay = family.replay(trace, seed).map_err(Outcome::NotUnderstood)?;
-        if std::env::var_os("SHOW").is_some() {
-            for it in &replay.recorded {
-                println!("  R {:8.2} {} {}", it.at, it.lane, it.what);
-            }
-            for it in &replay.played {
-                println!("    M {:8.2} {} {}", it.at, it.lane, it.what);
-            }
-        }
         match compare::compare(&replay.recorded, &replay.played, replay.within) {
             Ok(judged) => return Ok((seed, judged)),
             Err(difference) => {
