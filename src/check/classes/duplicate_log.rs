@@ -94,8 +94,7 @@ impl Ledger {
 
     /// Whose doing it is that a message was stored in a queue twice.
     pub(in super::super) fn crossed_how(&self, msg: MessageId, play: u32, copy: u16) -> How {
-        let bridged = self.book.play(play).bridged == copy.saturating_add(1);
-        if bridged && self.streams.marked(msg).copies() < 2 {
+        if self.is_bridged(play, copy) && self.streams.marked(msg).copies() < 2 {
             How::BridgedTwice
         } else {
             How::Resent

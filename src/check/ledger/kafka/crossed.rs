@@ -38,7 +38,7 @@ impl Ledger {
     }
 
     /// Whether a publish that is about to be stored is one of a bridge.
-    pub(in crate::check::ledger) fn is_bridged(&self, play: u32, copy: u16) -> bool {
+    pub(in crate::check) fn is_bridged(&self, play: u32, copy: u16) -> bool {
         self.book.play(play).bridged == copy.saturating_add(1)
     }
 
